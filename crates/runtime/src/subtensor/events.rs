@@ -1,0 +1,110 @@
+//! What the pallet tells the world.
+
+use frame_support::pallet_macros::pallet_section;
+
+/// The pallet's events: the ones this runtime emits, each at its public index.
+#[pallet_section]
+mod events {
+    #[pallet::event]
+    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
+    pub enum Event<T: Config> {
+        /// A network was founded. \[netuid, mechanism\]
+        #[codec(index = 0)]
+        NetworkAdded(u16, u16),
+        /// Stake was added. \[coldkey, hotkey, rao, alpha, netuid, fee\]
+        #[codec(index = 2)]
+        StakeAdded(AccountId32, AccountId32, u64, u64, u16, u64),
+        /// Stake was removed. \[coldkey, hotkey, rao, alpha, netuid, fee\]
+        #[codec(index = 3)]
+        StakeRemoved(AccountId32, AccountId32, u64, u64, u16, u64),
+        /// A validator set weights. \[mechanism x 4096 + netuid, uid\]
+        #[codec(index = 5)]
+        WeightsSet(u16, u16),
+        /// A hotkey became a neuron. \[netuid, uid, hotkey\]
+        #[codec(index = 6)]
+        NeuronRegistered(u16, u16, AccountId32),
+        /// The most neurons changed. \[netuid, value\]
+        #[codec(index = 9)]
+        MaxAllowedUidsSet(u16, u16),
+        /// [`Rho`] changed. \[netuid, value\]
+        #[codec(index = 16)]
+        RhoSet(u16, u16),
+        /// The consensus majority changed. \[netuid, value\]
+        #[codec(index = 18)]
+        KappaSet(u16, u16),
+        /// The least number of weights changed. \[netuid, value\]
+        #[codec(index = 19)]
+        MinAllowedWeightSet(u16, u16),
+        /// The blocks between weights changed. \[netuid, value\]
+        #[codec(index = 22)]
+        WeightsSetRateLimitSet(u16, u64),
+        /// The newcomers' immunity changed. \[netuid, value\]
+        #[codec(index = 23)]
+        ImmunityPeriodSet(u16, u16),
+        /// The bonds' memory changed. \[netuid, value\]
+        #[codec(index = 24)]
+        BondsMovingAverageSet(u16, u64),
+        /// The most validators changed. \[netuid, value\]
+        #[codec(index = 27)]
+        MaxAllowedValidatorsSet(u16, u16),
+        /// A neuron announced its address. \[netuid, hotkey\]
+        #[codec(index = 28)]
+        AxonServed(u16, AccountId32),
+        /// The least version key of weights changed. \[netuid, value\]
+        #[codec(index = 32)]
+        WeightsVersionKeySet(u16, u64),
+        /// The blocks between announcements changed. \[netuid, value\]
+        #[codec(index = 35)]
+        ServingRateLimitSet(u16, u64),
+        /// The highest price of a registration changed. \[netuid, rao\]
+        #[codec(index = 37)]
+        MaxBurnSet(u16, u64),
+        /// The least price of a registration changed. \[netuid, rao\]
+        #[codec(index = 38)]
+        MinBurnSet(u16, u64),
+        /// Registration was opened or closed. \[netuid, open\]
+        #[codec(index = 50)]
+        RegistrationAllowed(u16, bool),
+        /// The blocks between epochs changed. \[netuid, value\]
+        #[codec(index = 52)]
+        TempoSet(u16, u16),
+        /// The stake weight a validator needs changed. \[value\]
+        #[codec(index = 54)]
+        StakeThresholdSet(u64),
+        /// The blocks between foundings changed. \[value\]
+        #[codec(index = 58)]
+        NetworkRateLimitSet(u64),
+        /// A subnet will receive emission from a block on. \[netuid, block\]
+        #[codec(index = 95)]
+        FirstEmissionBlockNumberSet(u16, u64),
+        /// Commit-reveal was switched. \[netuid, on\]
+        #[codec(index = 101)]
+        CommitRevealEnabled(u16, bool),
+        /// What an epoch paid to each miner.
+        #[codec(index = 110)]
+        IncentiveAlphaEmittedToMiners {
+            /// The subnet.
+            netuid: u16,
+            /// One amount a uid, in the subnet's token.
+            emissions: Vec<u64>,
+        },
+        /// An epoch was put off because too many were due in one block.
+        #[codec(index = 132)]
+        EpochDeferred {
+            /// The subnet.
+            netuid: u16,
+            /// The block in which it was due.
+            from_block: u64,
+            /// The block in which it is due now.
+            to_block: u64,
+        },
+        /// An epoch was left out because the neurons' keys contradict each other.
+        #[codec(index = 133)]
+        EpochSkipped {
+            /// The subnet.
+            netuid: u16,
+            /// The block.
+            block: u64,
+        },
+    }
+}
