@@ -1,0 +1,40 @@
+//! Being a participant of a network: reading a chain, and asking it for something.
+//!
+//! One client serves the embedded chain and public Subtensor alike. It speaks the JSON-RPC that
+//! both offer and resolves every pallet, call, storage item and error by name from the metadata of
+//! the block it looks at, so that a runtime upgrade (a `u16` that becomes a `NetUid`, an index
+//! that moves) does not need a new client.
+//!
+//! * [`ChainClient`] connects, finds finalised blocks and waits for them;
+//! * [`ChainState`] reads, always at one finalised block;
+//! * [`Metagraph`] is an immutable copy of a subnet at one block, and [`Commitment`] what a hotkey
+//!   has published there;
+//! * [`Call`] says what is wanted, a [`Signer`] stands for it, and [`ChainClient::submit`] or
+//!   [`ChainClient::prepare`] with [`ChainClient::send`] bring it into a block, once.
+//!
+//! What this crate refuses to do: it keeps no keys and opens no files; it knows no type of any
+//! runtime at compile time and nothing of machine learning; it decides no weights; it never signs
+//! a second transaction because the first one got no answer; it waits for nothing without a
+//! deadline; and it panics on nothing that a chain may say.
+
+mod call;
+mod client;
+mod commitments;
+mod connection;
+mod hash;
+mod metagraph;
+mod signer;
+mod state;
+mod submit;
+
+pub use call::{Call, DataTooLong};
+pub use client::ChainClient;
+pub use commitments::Commitment;
+pub use connection::{ConnectError, Deadlines, ReadError};
+pub use hash::H256;
+pub use metagraph::{Axon, BadScore, Columns, Inconsistent, Metagraph, Weights};
+pub use signer::Signer;
+pub use state::{ChainState, Epoch, Hyperparameters};
+pub use submit::{Outcome, PrepareError, SignedCall};
+/// One argument of a call, as [`Call::admin`] takes them: numbers and booleans convert into it.
+pub use subxt::dynamic::Value;

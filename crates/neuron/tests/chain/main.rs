@@ -1,0 +1,7 @@
+//! The client against a real node, in this process and over a real socket.
+
+mod connecting;
+mod participating;
+mod reading;
+mod submitting;
+mod world;
