@@ -1,0 +1,20 @@
+//! Bytes from the world into samples.
+//!
+//! This crate reads data sets and artefacts that other people made and turns them into checked records and
+//! pixels: the directory layout of HAM10000 ([`skin`]), a procedural stand-in for it ([`skin::synthetic`]), the
+//! division into parts that share no lesion ([`split`]), decoding and resizing exactly as the judges do it
+//! ([`image`]), decoded images kept in memory ([`cache`]), training augmentation ([`augment`]) and the
+//! content-addressed store of model files ([`store`]).
+//!
+//! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path that a data file
+//! spells out; it never decodes or reads past its limits; it never hands out bytes whose digest is not the one
+//! asked for. It knows nothing of models, chains or scores.
+
+pub mod augment;
+pub mod cache;
+mod files;
+pub mod image;
+mod seed;
+pub mod skin;
+pub mod split;
+pub mod store;

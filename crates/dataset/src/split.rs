@@ -1,0 +1,352 @@
+//! Parts of a data set that share no lesion.
+//!
+//! Within each class the lesions are ranked by SHA-256 of seed and lesion name, and each part takes its share of the
+//! ranking. So the parts depend on nothing but the seed and the set of lesions: not on the order of the rows, nor on
+//! how many images a lesion has; a further image of a known lesion joins that lesion's part.
+//!
+//! A fixed threshold on the same hash would also keep every lesion in place when *other lesions* are added, but it
+//! leaves the rare classes to chance: of sixty lesions with a share of a quarter anything from eight to twenty-two may
+//! come out, and of five easily none, which costs every model its F1 on that class. Here a share is met to the
+//! nearest lesion, and a class of three or more lesions is in every part. The price: a data set with further lesions
+//! is another data set, with other parts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::skin::{LesionClass, Record};
+
+/// What a part is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Miners learn from it.
+    Training,
+    /// Miners choose between their models with it.
+    Selection,
+    /// Validators judge with it; no miner ever reads it.
+    Judging,
+}
+
+/// The shares of the lesions that are kept from training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shares {
+    /// Share of the lesions in [`Part::Selection`], above 0.
+    pub selection: f64,
+    /// Share of the lesions in [`Part::Judging`], above 0.
+    pub judging: f64,
+}
+
+impl Default for Shares {
+    /// 15 % for selection, 25 % for judging, 60 % for training.
+    fn default() -> Self {
+        Self {
+            selection: 0.15,
+            judging: 0.25,
+        }
+    }
+}
+
+/// The positions of the records in each part, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    training: Vec<usize>,
+    selection: Vec<usize>,
+    judging: Vec<usize>,
+}
+
+impl Split {
+    /// Positions of the part's records in the list that was split, ascending.
+    pub fn part(&self, part: Part) -> &[usize] {
+        match part {
+            Part::Training => &self.training,
+            Part::Selection => &self.selection,
+            Part::Judging => &self.judging,
+        }
+    }
+}
+
+/// Why records cannot be split.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SplitError {
+    /// The shares leave a part empty.
+    #[error(
+        "shares of {selection} for selection and {judging} for judging: both must be above 0 and their sum below 1"
+    )]
+    Shares {
+        /// Share asked for selection.
+        selection: f64,
+        /// Share asked for judging.
+        judging: f64,
+    },
+    /// No class has three lesions, so one of the parts would be empty.
+    #[error("the data set needs a class with at least three lesions; each part must have one")]
+    TooFewLesions,
+}
+
+/// Splits records by lesion, class by class (see the module's description for how and why).
+pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, SplitError> {
+    let Shares { selection, judging } = *shares;
+    // Written so that NaN is refused too.
+    if !(selection > 0.0 && judging > 0.0 && selection + judging < 1.0) {
+        return Err(SplitError::Shares { selection, judging });
+    }
+    let mut classes: BTreeMap<LesionClass, BTreeSet<([u8; 32], &str)>> = BTreeMap::new();
+    for record in records {
+        let lesion = record.lesion_id.as_str();
+        classes
+            .entry(record.class)
+            .or_default()
+            .insert((rank(seed, lesion), lesion));
+    }
+    if classes.values().all(|lesions| lesions.len() < 3) {
+        return Err(SplitError::TooFewLesions);
+    }
+    let mut parts: BTreeMap<&str, Part> = BTreeMap::new();
+    for lesions in classes.values() {
+        let (judging, selection) = sizes(lesions.len(), shares);
+        for (position, (_, lesion)) in lesions.iter().enumerate() {
+            let part = if position < judging {
+                Part::Judging
+            } else if position < judging + selection {
+                Part::Selection
+            } else {
+                Part::Training
+            };
+            parts.insert(lesion, part);
+        }
+    }
+    let positions = |part| {
+        (0..records.len())
+            .filter(|&position| parts[records[position].lesion_id.as_str()] == part)
+            .collect()
+    };
+    Ok(Split {
+        training: positions(Part::Training),
+        selection: positions(Part::Selection),
+        judging: positions(Part::Judging),
+    })
+}
+
+/// Where a lesion stands among those of its class.
+fn rank(seed: u64, lesion: &str) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(b"lesion split");
+    hasher.update(seed.to_le_bytes());
+    hasher.update(lesion.as_bytes());
+    hasher.finalize().into()
+}
+
+/// How many of a class's lesions go to judging and to selection. One is left for training, and of two the other is
+/// judged.
+fn sizes(lesions: usize, shares: &Shares) -> (usize, usize) {
+    match lesions {
+        0 | 1 => (0, 0),
+        2 => (1, 0),
+        _ => {
+            let share = |share: f64, most: usize| {
+                ((share * lesions as f64).round() as usize).clamp(1, most)
+            };
+            let judging = share(shares.judging, lesions - 2);
+            (judging, share(shares.selection, lesions - 1 - judging))
+        }
+    }
+}
+
+/// Whether no lesion of `records` stands in two parts.
+pub fn disjoint(records: &[Record], split: &Split) -> bool {
+    let mut owners: BTreeMap<&str, Part> = BTreeMap::new();
+    [Part::Training, Part::Selection, Part::Judging]
+        .into_iter()
+        .flat_map(|part| {
+            split
+                .part(part)
+                .iter()
+                .map(move |&position| (part, position))
+        })
+        .all(|(part, position)| {
+            *owners
+                .entry(records[position].lesion_id.as_str())
+                .or_insert(part)
+                == part
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::skin::{self, Demographics, Sex, Site};
+
+    const PARTS: [Part; 3] = [Part::Training, Part::Selection, Part::Judging];
+
+    fn record(image: usize, lesion: usize, class: LesionClass) -> Record {
+        Record {
+            image_id: format!("I{image}"),
+            lesion_id: format!("{}{lesion}", class.code()),
+            path: PathBuf::new(),
+            class,
+            demographics: Demographics {
+                age: None,
+                sex: Sex::Unknown,
+                site: Site::Unknown,
+            },
+        }
+    }
+
+    /// `lesions` lesions of each of three classes, the n-th with n modulo 3 plus 1 images.
+    fn records(lesions: usize) -> Vec<Record> {
+        let mut records = Vec::new();
+        for class in [LesionClass::Df, LesionClass::Mel, LesionClass::Nv] {
+            for lesion in 0..lesions {
+                for _ in 0..=lesion % 3 {
+                    records.push(record(records.len(), lesion, class));
+                }
+            }
+        }
+        records
+    }
+
+    fn part_of(split: &Split, position: usize) -> Part {
+        let holders: Vec<Part> = PARTS
+            .into_iter()
+            .filter(|&part| split.part(part).contains(&position))
+            .collect();
+        assert_eq!(holders.len(), 1, "every record is in exactly one part");
+        holders[0]
+    }
+
+    fn check_partition(records: &[Record], split: &Split) {
+        assert!(disjoint(records, split));
+        let mut all: Vec<usize> = PARTS.iter().flat_map(|&p| split.part(p)).copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..records.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_class_is_in_every_part_in_its_share() {
+        let records = records(40);
+        let split = split(&records, &Shares::default(), 7).unwrap();
+        check_partition(&records, &split);
+        for class in [LesionClass::Df, LesionClass::Mel, LesionClass::Nv] {
+            let lesions = PARTS.map(|part| {
+                let of_class = split.part(part).iter().map(|&p| &records[p]);
+                of_class
+                    .filter(|record| record.class == class)
+                    .map(|record| &record.lesion_id)
+                    .collect::<BTreeSet<_>>()
+                    .len()
+            });
+            assert_eq!(lesions, [24, 6, 10]);
+        }
+    }
+
+    #[test]
+    fn sizes_leave_something_to_train_on() {
+        let shares = Shares::default();
+        assert_eq!(sizes(0, &shares), (0, 0));
+        assert_eq!(sizes(1, &shares), (0, 0));
+        assert_eq!(sizes(2, &shares), (1, 0));
+        assert_eq!(sizes(3, &shares), (1, 1));
+        assert_eq!(sizes(100, &shares), (25, 15));
+        let greedy = Shares {
+            selection: 0.01,
+            judging: 0.98,
+        };
+        assert_eq!(sizes(3, &greedy), (1, 1));
+        assert_eq!(sizes(10, &greedy), (8, 1));
+    }
+
+    #[test]
+    fn further_images_of_a_lesion_do_not_move_it() {
+        let mut records = records(30);
+        let before = split(&records, &Shares::default(), 3).unwrap();
+        let expected: Vec<Part> = (0..records.len()).map(|p| part_of(&before, p)).collect();
+        let more: Vec<Record> = (0..20)
+            .map(|lesion| record(1000 + lesion, lesion, LesionClass::Nv))
+            .collect();
+        records.extend(more);
+        let after = split(&records, &Shares::default(), 3).unwrap();
+        check_partition(&records, &after);
+        for (position, part) in expected.into_iter().enumerate() {
+            assert_eq!(part_of(&after, position), part);
+        }
+    }
+
+    #[test]
+    fn seeds_give_different_parts_and_bad_shares_none() {
+        let records = records(30);
+        let parts = |seed| split(&records, &Shares::default(), seed).unwrap();
+        assert_eq!(parts(1), parts(1));
+        assert_ne!(parts(1), parts(2));
+        for (selection, judging) in [
+            (0.0, 0.5),
+            (0.5, 0.0),
+            (0.5, 0.5),
+            (f64::NAN, 0.2),
+            (-1.0, 0.2),
+        ] {
+            let shares = Shares { selection, judging };
+            assert!(matches!(
+                split(&records, &shares, 1),
+                Err(SplitError::Shares { .. })
+            ));
+        }
+        assert_eq!(
+            split(&records[..1], &Shares::default(), 1),
+            Err(SplitError::TooFewLesions)
+        );
+    }
+
+    #[test]
+    fn disjoint_finds_a_shared_lesion() {
+        let records = vec![
+            record(0, 1, LesionClass::Nv),
+            record(1, 1, LesionClass::Nv),
+            record(2, 2, LesionClass::Nv),
+        ];
+        let parts = |training: &[usize], judging: &[usize]| Split {
+            training: training.to_vec(),
+            selection: Vec::new(),
+            judging: judging.to_vec(),
+        };
+        assert!(disjoint(&records, &parts(&[0, 1], &[2])));
+        assert!(!disjoint(&records, &parts(&[0, 2], &[1])));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_rows_does_not_matter(
+            order in Just(records(12)).prop_shuffle(), seed: u64,
+        ) {
+            let sorted = records(12);
+            let expected = split(&sorted, &Shares::default(), seed).unwrap();
+            let found = split(&order, &Shares::default(), seed).unwrap();
+            check_partition(&order, &found);
+            let names = |records: &[Record], split: &Split, part| {
+                let positions = split.part(part).iter();
+                positions.map(|&p| records[p].image_id.clone()).collect::<BTreeSet<_>>()
+            };
+            for part in PARTS {
+                prop_assert_eq!(names(&sorted, &expected, part), names(&order, &found, part));
+            }
+        }
+    }
+
+    #[test]
+    fn real_data_is_split_without_a_shared_lesion() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/skin");
+        if !directory.is_dir() {
+            eprintln!("SKIPPED: no real data beside the project");
+            return;
+        }
+        let records = skin::load(&directory).unwrap();
+        let split = split(&records, &Shares::default(), 42).unwrap();
+        check_partition(&records, &split);
+        // The shares are of lesions; the images follow closely.
+        assert!((1900..2100).contains(&split.part(Part::Judging).len()));
+        assert!((1100..1300).contains(&split.part(Part::Selection).len()));
+    }
+}

@@ -1,0 +1,228 @@
+//! Artefacts by content: the digest is the name, so a file cannot change under its name.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::files::{self, ReadError};
+
+/// Where model files are published and fetched. The digest is the SHA-256 of the bytes.
+pub trait ArtefactStore: Send + Sync {
+    /// Keeps the bytes durably and returns their digest. Putting the same bytes again changes nothing.
+    fn put(&self, bytes: &[u8]) -> Result<[u8; 32], StoreError>;
+
+    /// The bytes with this digest, at most `max_bytes` of them. The size is checked before the bytes are read, the
+    /// digest after.
+    fn get(&self, digest: &[u8; 32], max_bytes: u64) -> Result<Vec<u8>, StoreError>;
+
+    /// Whether an artefact of this name is present. Its bytes are checked only by [`ArtefactStore::get`].
+    fn contains(&self, digest: &[u8; 32]) -> Result<bool, StoreError>;
+}
+
+/// Why a store could not keep or give an artefact.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing is stored under this digest.
+    #[error("no artefact {digest} in {}", root.display())]
+    Missing {
+        /// Hexadecimal digest asked for.
+        digest: String,
+        /// The store.
+        root: PathBuf,
+    },
+    /// The artefact is larger than the caller accepts; nothing of it was read.
+    #[error("artefact {digest} has {size} bytes, more than the {limit} allowed")]
+    TooLarge {
+        /// Hexadecimal digest asked for.
+        digest: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The cap it passed.
+        limit: u64,
+    },
+    /// The stored bytes are not those of the name.
+    #[error(
+        "artefact {digest} is damaged: its bytes have the digest {found}; publish it again to replace {}",
+        path.display()
+    )]
+    Damaged {
+        /// Hexadecimal digest asked for.
+        digest: String,
+        /// Hexadecimal digest of the stored bytes.
+        found: String,
+        /// The damaged file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// File or directory concerned.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// A directory as a store: `<root>/<first two hex digits>/<sha256>`.
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    root: PathBuf,
+}
+
+impl LocalStore {
+    /// Opens the store in `root`, which is created if it is absent.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let root = root.into();
+        fs::create_dir_all(&root).map_err(|source| StoreError::Io {
+            path: root.clone(),
+            source,
+        })?;
+        Ok(Self { root })
+    }
+
+    /// The directory of the store.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, digest: &[u8; 32]) -> PathBuf {
+        let name = hex::encode(digest);
+        self.root.join(&name[..2]).join(name)
+    }
+}
+
+impl ArtefactStore for LocalStore {
+    fn put(&self, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        // A present and sound artefact is left alone; a damaged one is replaced.
+        match self.get(&digest, bytes.len() as u64) {
+            Ok(_) => return Ok(digest),
+            Err(StoreError::Io { path, source }) => return Err(StoreError::Io { path, source }),
+            Err(_) => {}
+        }
+        let path = self.path(&digest);
+        let directory = self.root.join(&hex::encode(digest)[..2]);
+        fs::create_dir_all(&directory)
+            .and_then(|()| files::sync_directory(&self.root))
+            .and_then(|()| files::write_atomically(&path, bytes))
+            .map_err(|source| StoreError::Io { path, source })?;
+        Ok(digest)
+    }
+
+    fn get(&self, digest: &[u8; 32], max_bytes: u64) -> Result<Vec<u8>, StoreError> {
+        let path = self.path(digest);
+        let bytes = files::read_capped(&path, max_bytes).map_err(|error| match error {
+            ReadError::TooLarge(size) => StoreError::TooLarge {
+                digest: hex::encode(digest),
+                size,
+                limit: max_bytes,
+            },
+            ReadError::Io(source) if source.kind() == io::ErrorKind::NotFound => {
+                StoreError::Missing {
+                    digest: hex::encode(digest),
+                    root: self.root.clone(),
+                }
+            }
+            ReadError::Io(source) => StoreError::Io {
+                path: path.clone(),
+                source,
+            },
+        })?;
+        let found: [u8; 32] = Sha256::digest(&bytes).into();
+        if found != *digest {
+            return Err(StoreError::Damaged {
+                digest: hex::encode(digest),
+                found: hex::encode(found),
+                path,
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn contains(&self, digest: &[u8; 32]) -> Result<bool, StoreError> {
+        let path = self.path(digest);
+        path.try_exists()
+            .map_err(|source| StoreError::Io { path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, LocalStore) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = LocalStore::open(directory.path().join("hub")).expect("a store");
+        (directory, store)
+    }
+
+    #[test]
+    fn gives_back_what_was_put_under_its_sha256() {
+        let (_directory, store) = store();
+        let digest = store.put(b"abc").unwrap();
+        // FIPS 180-4, example of "abc".
+        assert_eq!(
+            hex::encode(digest),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(store.put(b"abc").unwrap(), digest);
+        assert!(store.contains(&digest).unwrap());
+        assert_eq!(store.get(&digest, 3).unwrap(), b"abc");
+        let directory = store.root().join("ba");
+        let names: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, [hex::encode(digest).as_str()]);
+    }
+
+    #[test]
+    fn refuses_absent_and_large_artefacts() {
+        let (_directory, store) = store();
+        let absent = [7; 32];
+        assert!(!store.contains(&absent).unwrap());
+        assert!(matches!(
+            store.get(&absent, 10),
+            Err(StoreError::Missing { .. })
+        ));
+        let digest = store.put(&[1; 11]).unwrap();
+        assert!(matches!(
+            store.get(&digest, 10),
+            Err(StoreError::TooLarge {
+                size: 11,
+                limit: 10,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn notices_damage_and_putting_again_repairs_it() {
+        let (_directory, store) = store();
+        let digest = store.put(b"model").unwrap();
+        fs::write(store.path(&digest), b"m0del").unwrap();
+        assert!(matches!(
+            store.get(&digest, 100),
+            Err(StoreError::Damaged { .. })
+        ));
+        store.put(b"model").unwrap();
+        assert_eq!(store.get(&digest, 100).unwrap(), b"model");
+        // A longer damaged file must be replaced too.
+        fs::write(store.path(&digest), b"model and more").unwrap();
+        store.put(b"model").unwrap();
+        assert_eq!(store.get(&digest, 100).unwrap(), b"model");
+    }
+
+    #[test]
+    fn a_directory_in_the_place_of_an_artefact_is_an_error() {
+        let (_directory, store) = store();
+        let digest = [9; 32];
+        fs::create_dir_all(store.path(&digest)).unwrap();
+        assert!(matches!(
+            store.get(&digest, 100),
+            Err(StoreError::Io { .. })
+        ));
+    }
+}
