@@ -1,0 +1,39 @@
+//! Where samples come from: the only thing training knows of data.
+
+/// A dense array of 32-bit floats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Sizes, outermost dimension first.
+    pub shape: Vec<usize>,
+    /// The elements, row-major.
+    pub data: Vec<f32>,
+}
+
+/// Some samples, ready for a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// One array per input of the model, in the model's order; the first dimension counts the samples.
+    pub inputs: Vec<Array>,
+    /// The class of each sample.
+    pub labels: Vec<usize>,
+}
+
+/// Labelled samples that can be asked for in any order, from several threads at once.
+///
+/// The same arguments must always give the same answer: runs are repeatable only if data are.
+pub trait Examples: Send + Sync {
+    /// The number of samples.
+    fn len(&self) -> usize;
+
+    /// The class of a sample; `index` is below [`len`](Self::len).
+    fn label(&self, index: usize) -> usize;
+
+    /// The samples of these indices, in this order. With a seed they are augmented, differently for every seed;
+    /// without one they are as they are judged.
+    fn batch(&self, indices: &[usize], augment: Option<u64>) -> Batch;
+
+    /// Whether there are no samples.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,27 @@
+//! Learning: any supported ONNX graph is trained by executing it with gradients, and exported by writing the weights
+//! back into the same graph.
+//!
+//! - [`program`]: a graph compiled once into numbered slots and parsed operators; knows no engine.
+//! - [`engine`]: what executes a program. [`engine::burn`] is the only one yet; everything it is given and returns is
+//!   a plain buffer, so that its types stay inside.
+//! - [`init`]: initial weights. [`loss`]: what is minimised. [`examples`]: where samples come from.
+//! - [`fit`]: the loop, with its [`options`], [`sampler`], [`optimiser`] and [`checkpoint`]s.
+//! - [`export`]: weights into the file, checked in the judging runtime.
+//!
+//! It refuses to know where samples come from, what is done with a trained file, and anything of the network. It is
+//! not a sandbox: a graph from outside is inspected before it comes here and trained in a process of its own.
+
+pub mod checkpoint;
+pub mod engine;
+pub mod examples;
+pub mod export;
+pub mod fit;
+pub mod init;
+pub mod loss;
+pub mod optimiser;
+pub mod options;
+pub mod program;
+pub mod sampler;
+mod seed;
+mod shape;
+mod workers;

@@ -1,0 +1,251 @@
+//! What a training run is: every number its result depends on.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of [`fit`](crate::fit::fit). All but `threads` are part of the result and of every checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitOptions {
+    /// Decides every random choice: order of samples, augmentation, dropout.
+    pub seed: u64,
+    /// How often the training samples are gone through.
+    pub epochs: usize,
+    /// Samples per step, over all shards.
+    pub batch_size: usize,
+    /// Parts of a batch whose gradients are computed on their own and added in a fixed order. The result depends on
+    /// it (batch normalisation sees one shard), so it is not taken from the machine.
+    pub shards: usize,
+    /// Learning rate after the warm-up; it then falls to zero along half a cosine (Loshchilov and Hutter 2017).
+    pub learning_rate: f64,
+    /// Epochs, or a fraction of one, over which the learning rate rises linearly.
+    pub warmup_epochs: f64,
+    /// Decoupled weight decay of kernels and matrices.
+    pub weight_decay: f64,
+    /// The largest Euclidean norm of the whole gradient; longer ones are scaled down.
+    pub gradient_clip: Option<f64>,
+    /// Probability mass that the targets share among all classes, in [0, 1).
+    pub label_smoothing: f32,
+    /// One weight per class for the loss; none for equal weights.
+    pub class_weights: Vec<f32>,
+    /// How often each sample is seen.
+    pub sampler: Sampler,
+    /// With a decay, an exponential average of the weights is what is judged and exported (Polyak averaging).
+    pub ema_decay: Option<f64>,
+    /// Whether training samples are augmented.
+    pub augment: bool,
+    /// Threads that compute; never more than there are shards. `None`: one per core.
+    #[serde(skip)]
+    pub threads: Option<usize>,
+}
+
+/// How often each sample is seen in an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampler {
+    /// Each once, in random order.
+    Uniform,
+    /// Classes are drawn with probability proportional to their number of samples to the power of one minus the
+    /// exponent: 0 is as the data are, 1 makes all classes equally frequent.
+    Balanced {
+        /// In [0, 1].
+        exponent: f64,
+    },
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            epochs: 10,
+            batch_size: 32,
+            shards: 2,
+            learning_rate: 2e-3,
+            warmup_epochs: 0.5,
+            weight_decay: 0.02,
+            gradient_clip: Some(5.0),
+            label_smoothing: 0.0,
+            class_weights: Vec::new(),
+            sampler: Sampler::Uniform,
+            ema_decay: None,
+            augment: true,
+            threads: None,
+        }
+    }
+}
+
+/// An option that makes no sense.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} is {value}; {wanted}")]
+pub struct OptionError {
+    /// The option.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it may be.
+    pub wanted: &'static str,
+}
+
+impl FitOptions {
+    /// Checks that every option makes sense.
+    ///
+    /// # Errors
+    /// The first option that does not.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        let check = |ok: bool, name, value: String, wanted| {
+            if ok {
+                Ok(())
+            } else {
+                Err(OptionError {
+                    name,
+                    value,
+                    wanted,
+                })
+            }
+        };
+        let positive = "it must be at least 1";
+        for (name, value) in [
+            ("epochs", self.epochs),
+            ("batch_size", self.batch_size),
+            ("shards", self.shards),
+            ("threads", self.threads.unwrap_or(1)),
+        ] {
+            check(value > 0, name, value.to_string(), positive)?;
+        }
+        let fits = self.shards <= self.batch_size;
+        check(
+            fits,
+            "shards",
+            self.shards.to_string(),
+            "it must not exceed batch_size",
+        )?;
+        let amount = |value: f64| value.is_finite() && value >= 0.0;
+        for (name, value) in [
+            ("learning_rate", self.learning_rate),
+            ("warmup_epochs", self.warmup_epochs),
+            ("weight_decay", self.weight_decay),
+        ] {
+            check(
+                amount(value),
+                name,
+                value.to_string(),
+                "it must be a number from 0 up",
+            )?;
+        }
+        if let Some(clip) = self.gradient_clip {
+            let ok = clip > 0.0 && clip.is_finite();
+            check(
+                ok,
+                "gradient_clip",
+                clip.to_string(),
+                "it must be a number above 0",
+            )?;
+        }
+        let smoothing = self.label_smoothing;
+        let ok = (0.0..1.0).contains(&smoothing);
+        check(
+            ok,
+            "label_smoothing",
+            smoothing.to_string(),
+            "it must lie in [0, 1)",
+        )?;
+        for weight in &self.class_weights {
+            let ok = weight.is_finite() && *weight > 0.0;
+            check(
+                ok,
+                "class_weights",
+                weight.to_string(),
+                "weights must be above 0",
+            )?;
+        }
+        if let Sampler::Balanced { exponent } = self.sampler {
+            let ok = (0.0..=1.0).contains(&exponent);
+            check(
+                ok,
+                "sampler exponent",
+                exponent.to_string(),
+                "it must lie in [0, 1]",
+            )?;
+        }
+        if let Some(decay) = self.ema_decay {
+            let ok = (0.0..1.0).contains(&decay);
+            check(ok, "ema_decay", decay.to_string(), "it must lie in [0, 1)")?;
+        }
+        Ok(())
+    }
+
+    /// The learning rate of one step, counted from zero over the whole run.
+    pub fn learning_rate_at(&self, step: usize, steps_per_epoch: usize) -> f64 {
+        let total = (self.epochs * steps_per_epoch) as f64;
+        let warmup = (self.warmup_epochs * steps_per_epoch as f64).min(total);
+        let step = step as f64;
+        if step < warmup {
+            return self.learning_rate * (step + 1.0) / warmup.max(step + 1.0);
+        }
+        let progress = (step - warmup) / (total - warmup).max(1.0);
+        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learning_rate_rises_then_falls() {
+        let options = FitOptions {
+            epochs: 10,
+            learning_rate: 1.0,
+            warmup_epochs: 1.0,
+            ..FitOptions::default()
+        };
+        let rates: Vec<f64> = (0..40)
+            .map(|step| options.learning_rate_at(step, 4))
+            .collect();
+        assert_eq!(rates[0], 0.25);
+        assert_eq!(rates[3], 1.0);
+        assert_eq!(rates[4], 1.0);
+        assert!((rates[22] - 0.5).abs() < 1e-12);
+        assert!(rates[4..].windows(2).all(|pair| pair[1] < pair[0]));
+        assert!(rates[39] > 0.0 && rates[39] < 0.01);
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let refused = |options: FitOptions| options.validate().unwrap_err().name;
+        let base = FitOptions::default;
+        assert_eq!(
+            refused(FitOptions {
+                epochs: 0,
+                ..base()
+            }),
+            "epochs"
+        );
+        assert_eq!(
+            refused(FitOptions {
+                shards: 33,
+                ..base()
+            }),
+            "shards"
+        );
+        assert_eq!(
+            refused(FitOptions {
+                learning_rate: f64::NAN,
+                ..base()
+            }),
+            "learning_rate"
+        );
+        assert_eq!(
+            refused(FitOptions {
+                label_smoothing: 1.0,
+                ..base()
+            }),
+            "label_smoothing"
+        );
+        let sampler = Sampler::Balanced { exponent: 1.5 };
+        assert_eq!(
+            refused(FitOptions { sampler, ..base() }),
+            "sampler exponent"
+        );
+        assert_eq!(base().validate(), Ok(()));
+    }
+}

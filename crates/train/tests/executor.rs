@@ -1,0 +1,736 @@
+//! The executor against finite differences and against the judging runtime.
+
+mod common;
+
+use agon_model::architecture::{LesionClassifier, lesion_classifier};
+use agon_model::proto::{AttributeProto, NodeProto, TensorProto};
+use agon_model::{Model, training_attributes};
+use agon_train::engine::burn::{Engine, ExecuteError};
+use agon_train::examples::{Array, Batch};
+use agon_train::export::export;
+use agon_train::init::initialise;
+use agon_train::loss::Targets;
+use agon_train::program::{CompileError, Program, Weights};
+use common::{array, floats, graph, integer, integers, node, weight};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+const BATCH: usize = 4;
+
+/// One way from `h`, [batch, 3, 4, 4], to `y`.
+struct Case {
+    name: &'static str,
+    nodes: Vec<NodeProto>,
+    weights: Vec<TensorProto>,
+    /// Elements of `y` per sample.
+    features: usize,
+    opset: i64,
+}
+
+fn case(name: &'static str, features: usize, nodes: Vec<NodeProto>) -> Case {
+    Case {
+        name,
+        nodes,
+        weights: vec![],
+        features,
+        opset: 18,
+    }
+}
+
+fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto::from_ints(name, values)
+}
+
+fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto::from_int(name, value)
+}
+
+fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto::from_float(name, value)
+}
+
+/// convolution -> the case -> linear layer -> softmax.
+fn model_of(case: &Case) -> Model {
+    let mut nodes = vec![node(
+        "Conv",
+        &["x", "kernel", "bias"],
+        "h",
+        vec![ints("kernel_shape", &[3, 3]), ints("pads", &[1; 4])],
+    )];
+    nodes.extend(case.nodes.clone());
+    nodes.push(node("Flatten", &["y"], "flat", vec![]));
+    nodes.push(node("Gemm", &["flat", "matrix", "shift"], "z", vec![]));
+    nodes.push(node("Softmax", &["z"], "p", vec![]));
+    let mut weights = vec![
+        weight("kernel", &[3, 2, 3, 3], 1),
+        weight("bias", &[3], 2),
+        weight("matrix", &[case.features, 5], 3),
+        weight("shift", &[5], 4),
+    ];
+    weights.extend(case.weights.clone());
+    graph(&[2, 4, 4], &[5], nodes, weights, case.opset)
+}
+
+fn unary(name: &'static str, attributes: Vec<AttributeProto>) -> Case {
+    case(name, 48, vec![node(name, &["h"], "y", attributes)])
+}
+
+fn cases() -> Vec<Case> {
+    let ramp: Vec<f32> = (0..48).map(|i| (i as f32 - 20.3) / 40.0).collect();
+    let other = || floats("c", &[3, 4, 4], &ramp);
+    let binary = |name| {
+        case(
+            name,
+            48,
+            vec![other(), node(name, &["h", "c"], "y", vec![])],
+        )
+    };
+    let scalar = |name, inputs: &[&str]| {
+        case(
+            name,
+            48,
+            vec![floats("c", &[], &[1.7]), node(name, inputs, "y", vec![])],
+        )
+    };
+    let mut cases = vec![
+        unary("Relu", vec![]),
+        unary("Sigmoid", vec![]),
+        unary("Tanh", vec![]),
+        unary("Erf", vec![]),
+        unary("Abs", vec![]),
+        unary("Neg", vec![]),
+        unary("Exp", vec![]),
+        unary("HardSigmoid", vec![float("alpha", 0.3)]),
+        unary("HardSwish", vec![]),
+        unary("LeakyRelu", vec![float("alpha", 0.1)]),
+        case(
+            "global average pool",
+            3,
+            vec![node("GlobalAveragePool", &["h"], "y", vec![])],
+        ),
+        unary("Softmax", vec![int("axis", 1)]),
+        unary("LogSoftmax", vec![int("axis", -1)]),
+        unary("Identity", vec![]),
+        binary("Add"),
+        binary("Sub"),
+        binary("Mul"),
+        binary("Min"),
+        binary("Max"),
+        scalar("Add", &["c", "h"]),
+        scalar("Sub", &["c", "h"]),
+        scalar("Sub", &["h", "c"]),
+        scalar("Mul", &["h", "c"]),
+        scalar("Div", &["h", "c"]),
+        scalar("Max", &["h", "c"]),
+        scalar("Min", &["c", "h"]),
+        case(
+            "silu",
+            48,
+            vec![
+                node("Sigmoid", &["h"], "s", vec![]),
+                node("Mul", &["h", "s"], "y", vec![]),
+            ],
+        ),
+        case(
+            "clip",
+            48,
+            vec![
+                floats("low", &[], &[-0.6]),
+                floats("high", &[], &[0.7]),
+                node("Clip", &["h", "low", "high"], "y", vec![]),
+            ],
+        ),
+        case(
+            "clip without upper bound",
+            48,
+            vec![
+                floats("low", &[], &[-0.6]),
+                node("Clip", &["h", "low"], "y", vec![]),
+            ],
+        ),
+        case(
+            "square root",
+            48,
+            vec![
+                node("Exp", &["h"], "e", vec![]),
+                node("Sqrt", &["e"], "y", vec![]),
+            ],
+        ),
+        case(
+            "logarithm of a quotient",
+            48,
+            vec![
+                node("Exp", &["h"], "e", vec![]),
+                floats("one", &[1], &[1.0]),
+                node("Add", &["e", "one"], "d", vec![]),
+                node("Div", &["one", "d"], "q", vec![]),
+                node("Log", &["q"], "y", vec![]),
+            ],
+        ),
+        case(
+            "reciprocal",
+            48,
+            vec![
+                node("Exp", &["h"], "e", vec![]),
+                node("Reciprocal", &["e"], "y", vec![]),
+            ],
+        ),
+        case(
+            "square",
+            48,
+            vec![
+                floats("two", &[], &[2.0]),
+                node("Pow", &["h", "two"], "y", vec![]),
+            ],
+        ),
+        case(
+            "max pool",
+            12,
+            vec![node(
+                "MaxPool",
+                &["h"],
+                "y",
+                vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])],
+            )],
+        ),
+        case(
+            "max pool, padded",
+            12,
+            vec![node(
+                "MaxPool",
+                &["h"],
+                "y",
+                vec![
+                    ints("kernel_shape", &[3, 3]),
+                    ints("strides", &[2, 2]),
+                    ints("pads", &[1; 4]),
+                ],
+            )],
+        ),
+        case(
+            "average pool",
+            12,
+            vec![node(
+                "AveragePool",
+                &["h"],
+                "y",
+                vec![
+                    ints("kernel_shape", &[3, 3]),
+                    ints("strides", &[2, 2]),
+                    ints("pads", &[1; 4]),
+                ],
+            )],
+        ),
+        case(
+            "average pool, padding counted",
+            12,
+            vec![node(
+                "AveragePool",
+                &["h"],
+                "y",
+                vec![
+                    ints("kernel_shape", &[3, 3]),
+                    ints("strides", &[2, 2]),
+                    ints("pads", &[1; 4]),
+                    int("count_include_pad", 1),
+                ],
+            )],
+        ),
+        case(
+            "mean without its axes",
+            3,
+            vec![
+                integers("axes", &[2, 3]),
+                node("ReduceMean", &["h", "axes"], "y", vec![int("keepdims", 0)]),
+            ],
+        ),
+        case(
+            "sum",
+            12,
+            vec![
+                integers("axes", &[-1]),
+                node("ReduceSum", &["h", "axes"], "y", vec![]),
+            ],
+        ),
+        case(
+            "concat",
+            96,
+            vec![node("Concat", &["h", "h"], "y", vec![int("axis", 1)])],
+        ),
+        case(
+            "slice",
+            16,
+            vec![
+                integers("starts", &[1, -4]),
+                integers("ends", &[3, 1000]),
+                integers("axes", &[1, 2]),
+                integers("steps", &[1, 2]),
+                node(
+                    "Slice",
+                    &["h", "starts", "ends", "axes", "steps"],
+                    "y",
+                    vec![],
+                ),
+            ],
+        ),
+        case(
+            "gather",
+            32,
+            vec![
+                integers("rows", &[2, 0]),
+                node("Gather", &["h", "rows"], "y", vec![int("axis", 1)]),
+            ],
+        ),
+        case(
+            "gather one row",
+            16,
+            vec![
+                integer("row", -1),
+                node("Gather", &["h", "row"], "y", vec![int("axis", 1)]),
+            ],
+        ),
+        case(
+            "rank five",
+            48,
+            vec![
+                integers("axes", &[1]),
+                node("Unsqueeze", &["h", "axes"], "u", vec![]),
+                floats("c", &[1, 1, 3, 1, 1], &[0.5, -1.0, 2.0]),
+                node("Mul", &["u", "c"], "m", vec![]),
+                node("Squeeze", &["m", "axes"], "y", vec![]),
+            ],
+        ),
+        case(
+            "shape arithmetic",
+            48,
+            vec![
+                node("Shape", &["h"], "s", vec![]),
+                integer("zero", 0),
+                node("Gather", &["s", "zero"], "n", vec![]),
+                integers("axis", &[0]),
+                node("Unsqueeze", &["n", "axis"], "n1", vec![]),
+                integers("rest", &[-1]),
+                node("Concat", &["n1", "rest"], "target", vec![int("axis", 0)]),
+                node("Reshape", &["h", "target"], "y", vec![]),
+            ],
+        ),
+        case(
+            "attention",
+            9,
+            vec![
+                integers("target", &[0, 3, 16]),
+                node("Reshape", &["h", "target"], "q", vec![]),
+                node("Transpose", &["q"], "k", vec![ints("perm", &[0, 2, 1])]),
+                node("MatMul", &["q", "k"], "s", vec![]),
+                floats("scale", &[], &[0.25]),
+                node("Mul", &["s", "scale"], "t", vec![]),
+                node("Softmax", &["t"], "y", vec![int("axis", -1)]),
+            ],
+        ),
+        case(
+            "squeeze and excitation",
+            48,
+            vec![
+                node("GlobalAveragePool", &["h"], "g", vec![]),
+                node("Mul", &["h", "g"], "y", vec![]),
+            ],
+        ),
+    ];
+    cases.push(Case {
+        opset: 20,
+        ..unary("Gelu", vec![])
+    });
+    cases.push(Case {
+        weights: vec![weight("scale", &[4], 7), weight("offset", &[4], 8)],
+        ..case(
+            "layer normalisation",
+            48,
+            vec![node(
+                "LayerNormalization",
+                &["h", "scale", "offset"],
+                "y",
+                vec![],
+            )],
+        )
+    });
+    cases.push(Case {
+        weights: vec![
+            weight("scale", &[3], 7),
+            weight("offset", &[3], 8),
+            TensorProto::from_f32("mean", &[3], &[0.1, -0.2, 0.3]),
+            TensorProto::from_f32("variance", &[3], &[0.5, 1.5, 2.0]),
+        ],
+        ..case(
+            "batch normalisation",
+            48,
+            vec![node(
+                "BatchNormalization",
+                &["h", "scale", "offset", "mean", "variance"],
+                "y",
+                vec![],
+            )],
+        )
+    });
+    cases.push(Case {
+        weights: vec![weight("depthwise", &[3, 1, 3, 3], 7)],
+        ..case(
+            "grouped, strided, dilated convolution",
+            12,
+            vec![node(
+                "Conv",
+                &["h", "depthwise"],
+                "y",
+                vec![
+                    int("group", 3),
+                    ints("kernel_shape", &[3, 3]),
+                    ints("pads", &[2, 2, 2, 2]),
+                    ints("strides", &[2, 2]),
+                    ints("dilations", &[2, 2]),
+                ],
+            )],
+        )
+    });
+    cases.push(Case {
+        weights: vec![weight("asymmetric", &[2, 3, 2, 2], 7)],
+        ..case(
+            "unevenly padded convolution",
+            32,
+            vec![node(
+                "Conv",
+                &["h", "asymmetric"],
+                "y",
+                vec![ints("kernel_shape", &[2, 2]), ints("pads", &[0, 1, 1, 0])],
+            )],
+        )
+    });
+    cases.push(Case {
+        weights: vec![weight("inner", &[6, 4], 7), weight("added", &[6], 8)],
+        ..case(
+            "matrix product of rank four and a bias",
+            72,
+            vec![
+                node("Transpose", &["h"], "t", vec![ints("perm", &[0, 1, 3, 2])]),
+                node("Transpose", &["inner"], "inner_t", vec![]),
+                node("MatMul", &["t", "inner_t"], "m", vec![]),
+                node("Add", &["m", "added"], "y", vec![]),
+            ],
+        )
+    });
+    cases.push(Case {
+        weights: vec![weight("inner", &[6, 48], 7), weight("added", &[1, 6], 8)],
+        ..case(
+            "scaled Gemm",
+            6,
+            vec![
+                node("Flatten", &["h"], "f", vec![]),
+                node(
+                    "Gemm",
+                    &["f", "inner", "added"],
+                    "y",
+                    vec![int("transB", 1), float("alpha", 0.5), float("beta", 2.0)],
+                ),
+            ],
+        )
+    });
+    cases
+}
+
+fn targets() -> Targets {
+    Targets::new(&[0, 4, 2, 2], 5, 0.1, &[], BATCH as f32)
+}
+
+fn loss(engine: &Engine<'_>, weights: &Weights, x: &Array) -> f64 {
+    let masks = &mut ChaCha8Rng::seed_from_u64(0);
+    engine
+        .gradient(weights, vec![x.clone()], &targets(), masks)
+        .unwrap()
+        .loss
+}
+
+#[test]
+fn gradients_agree_with_finite_differences() {
+    let x = array(11, &[BATCH, 2, 4, 4]);
+    for case in cases() {
+        let model = model_of(&case);
+        let (program, weights) = Program::compile(&model).unwrap();
+        let engine = Engine::new(&program);
+        let masks = &mut ChaCha8Rng::seed_from_u64(0);
+        let gradient = engine
+            .gradient(&weights, vec![x.clone()], &targets(), masks)
+            .unwrap();
+        for (index, parameter) in program.parameters.iter().enumerate() {
+            // A step along the gradient's own signs: one direction tests all elements at once.
+            let direction: Vec<f32> = gradient.parameters[index]
+                .iter()
+                .map(|g| g.signum())
+                .collect();
+            let length = 2e-3;
+            let moved = |sign: f32| {
+                let mut moved = weights.clone();
+                for (value, d) in moved.parameters[index].iter_mut().zip(&direction) {
+                    *value += sign * length * d;
+                }
+                loss(&engine, &moved, &x)
+            };
+            let measured = (moved(1.0) - moved(-1.0)) / (2.0 * f64::from(length));
+            let expected: f64 = gradient.parameters[index]
+                .iter()
+                .map(|g| f64::from(g.abs()))
+                .sum();
+            let error = (measured - expected).abs();
+            assert!(
+                error < 2e-3 + 0.03 * expected,
+                "{}: {}: measured {measured}, computed {expected}",
+                case.name,
+                parameter.name
+            );
+        }
+    }
+}
+
+#[test]
+fn outputs_agree_with_the_judging_runtime() {
+    for case in cases() {
+        let model = model_of(&case);
+        let (_, weights) = Program::compile(&model).unwrap();
+        let batch = Batch {
+            inputs: vec![array(12, &[BATCH, 2, 4, 4])],
+            labels: vec![0; BATCH],
+        };
+        // The export compares every output.
+        if let Err(error) = export(&model, &weights, batch) {
+            panic!("{}: {error}", case.name);
+        }
+    }
+}
+
+#[test]
+fn the_lesion_classifier_agrees_with_the_judging_runtime() {
+    let mut model = lesion_classifier(&LesionClassifier::default()).unwrap();
+    initialise(&mut model, 5).unwrap();
+    let (program, mut weights) = Program::compile(&model).unwrap();
+    assert_eq!(
+        program.parameter_count()
+            + 2 * weights
+                .statistics
+                .iter()
+                .map(|m| m.mean.len())
+                .sum::<usize>(),
+        model.parameter_count()
+    );
+    // Larger last-layer weights and odd statistics: the outputs must not all be equal.
+    for values in &mut weights.parameters {
+        values.iter_mut().for_each(|v| *v *= 1.5);
+    }
+    for (index, moments) in weights.statistics.iter_mut().enumerate() {
+        moments.mean = common::noise(index as u64, moments.mean.len());
+        moments.variance = common::noise(index as u64 + 99, moments.mean.len())
+            .iter()
+            .map(|v| 1.0 + v * 0.5)
+            .collect();
+    }
+    let mut image = array(1, &[3, 3, 64, 64]);
+    image.data.iter_mut().for_each(|v| *v = *v * 0.5 + 0.5);
+    let demographics = Array {
+        shape: vec![3, 3],
+        data: vec![0.0, -1.0, -1.0, 44.0, 1.0, 5.0, 83.0, 0.0, 7.0],
+    };
+    let batch = Batch {
+        inputs: vec![image, demographics],
+        labels: vec![0; 3],
+    };
+    let output = Engine::new(&program)
+        .evaluate(&weights, batch.inputs.clone())
+        .unwrap();
+    assert_eq!(output.shape, [3, 11]);
+    assert!(output.data.iter().any(|p| *p > 0.15), "{:?}", output.data);
+    export(&model, &weights, batch).unwrap();
+}
+
+#[test]
+fn constants_are_not_learned() {
+    let model = lesion_classifier(&LesionClassifier::small()).unwrap();
+    let (program, _) = Program::compile(&model).unwrap();
+    let initialisers = model.graph().initializer.len();
+    assert_eq!(
+        program.parameters.len() + 2 * program.statistics.len(),
+        initialisers
+    );
+    // An initialiser that normalises the input is not learned; the same after a learned layer is.
+    let nodes = vec![
+        node("Mul", &["x", "before"], "n", vec![]),
+        node("Conv", &["n", "kernel"], "h", vec![]),
+        node("Mul", &["h", "after"], "m", vec![]),
+        node("Flatten", &["m"], "f", vec![]),
+        node("Gemm", &["f", "matrix"], "z", vec![]),
+        node("Softmax", &["z"], "p", vec![]),
+    ];
+    let weights = vec![
+        weight("before", &[2, 1, 1], 1),
+        weight("kernel", &[3, 2, 1, 1], 2),
+        weight("after", &[3, 1, 1], 3),
+        weight("matrix", &[48, 5], 4),
+    ];
+    let model = graph(&[2, 4, 4], &[5], nodes, weights, 18);
+    let (program, _) = Program::compile(&model).unwrap();
+    let names: Vec<&str> = program.parameters.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["kernel", "after", "matrix"]);
+}
+
+/// x -> Gemm with a unit matrix -> softmax, with train-only behaviour on the Gemm.
+fn dropping(attribute: Option<(&str, f32)>) -> Model {
+    let mut unit = vec![0.0; 64];
+    (0..8).for_each(|i| unit[i * 9] = 1.0);
+    let attributes = attribute
+        .into_iter()
+        .map(|(name, p)| float(name, p))
+        .collect();
+    let nodes = vec![
+        node("Gemm", &["x", "unit"], "h", attributes),
+        node("Gemm", &["h", "matrix"], "z", vec![]),
+        node("Softmax", &["z"], "p", vec![]),
+    ];
+    let weights = vec![
+        TensorProto::from_f32("unit", &[8, 8], &unit),
+        weight("matrix", &[8, 3], 1),
+    ];
+    graph(&[8], &[3], nodes, weights, 18)
+}
+
+#[test]
+fn dropout_and_drop_path_act_in_training_only() {
+    let x = Array {
+        shape: vec![200, 8],
+        data: vec![1.0; 1600],
+    };
+    let targets = Targets::new(&[0; 200], 3, 0.0, &[], 200.0);
+    let gradient = |model: &Model, seed| {
+        let (program, weights) = Program::compile(model).unwrap();
+        let masks = &mut ChaCha8Rng::seed_from_u64(seed);
+        let engine = Engine::new(&program);
+        let gradient = engine
+            .gradient(&weights, vec![x.clone()], &targets, masks)
+            .unwrap();
+        let output = engine.evaluate(&weights, vec![x.clone()]).unwrap();
+        (gradient, output)
+    };
+    let (plain, plain_output) = gradient(&dropping(None), 1);
+    for name in training_attributes::ALL {
+        let model = dropping(Some((name, 0.4)));
+        let (dropped, output) = gradient(&model, 1);
+        assert_eq!(output, plain_output, "{name} acts in evaluation");
+        assert_ne!(dropped.loss, plain.loss, "{name} does not act in training");
+        assert_eq!(
+            gradient(&model, 1).0.loss,
+            dropped.loss,
+            "{name} does not follow its seed"
+        );
+        assert_ne!(
+            gradient(&model, 2).0.loss,
+            dropped.loss,
+            "{name} ignores its seed"
+        );
+        // The gradient of the unit matrix by input row is zero where everything was dropped; on average the scale
+        // stays: the mean absolute gradient is near the plain one.
+        let mass = |g: &[f32]| g.iter().map(|v| f64::from(v.abs())).sum::<f64>();
+        let ratio = mass(&dropped.parameters[1]) / mass(&plain.parameters[1]);
+        assert!((0.7..1.5).contains(&ratio), "{name}: {ratio}");
+    }
+    // Stochastic depth drops whole samples: a dropped sample gives the loss of zero features.
+    let single = |seed| {
+        let (program, weights) =
+            Program::compile(&dropping(Some((training_attributes::DROP_PATH, 0.5)))).unwrap();
+        let one = Array {
+            shape: vec![1, 8],
+            data: vec![1.0; 8],
+        };
+        let targets = Targets::new(&[0], 3, 0.0, &[], 1.0);
+        let masks = &mut ChaCha8Rng::seed_from_u64(seed);
+        Engine::new(&program)
+            .gradient(&weights, vec![one], &targets, masks)
+            .unwrap()
+            .loss
+    };
+    let losses: std::collections::BTreeSet<u64> =
+        (0..20).map(|seed| single(seed).to_bits()).collect();
+    assert_eq!(losses.len(), 2, "kept or dropped");
+    assert!(
+        losses.contains(&f64::from(3.0f32.ln()).to_bits())
+            || losses
+                .iter()
+                .any(|l| (f64::from_bits(*l) - 3.0f64.ln()).abs() < 1e-6)
+    );
+}
+
+#[test]
+fn a_wrong_shape_names_the_node() {
+    let nodes = vec![
+        node("Conv", &["x", "kernel"], "h", vec![]),
+        floats("c", &[7], &[0.0; 7]),
+        node("Add", &["h", "c"], "odd", vec![]),
+        node("Flatten", &["odd"], "f", vec![]),
+        node("Gemm", &["f", "matrix"], "z", vec![]),
+        node("Softmax", &["z"], "p", vec![]),
+    ];
+    let weights = vec![
+        weight("kernel", &[3, 2, 3, 3], 1),
+        weight("matrix", &[12, 5], 2),
+    ];
+    let model = graph(&[2, 4, 4], &[5], nodes, weights, 18);
+    let (program, weights) = Program::compile(&model).unwrap();
+    let engine = Engine::new(&program);
+    let error = engine
+        .evaluate(&weights, vec![array(1, &[1, 2, 4, 4])])
+        .unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("Add \"the_odd\"") && message.contains("do not broadcast"),
+        "{message}"
+    );
+    // A batch that is not what the graph declares is refused before anything runs.
+    let error = engine
+        .evaluate(&weights, vec![array(1, &[1, 2, 4, 5])])
+        .unwrap_err();
+    assert!(
+        matches!(error, ExecuteError::Input(ref m) if m.contains("\"x\"")),
+        "{error}"
+    );
+    assert!(engine.evaluate(&weights, vec![]).is_err());
+}
+
+#[test]
+fn what_cannot_be_trained_is_named() {
+    let compile = |nodes: Vec<NodeProto>, opset| {
+        let weights = vec![weight("kernel", &[3, 2, 3, 3], 1)];
+        Program::compile(&graph(&[2, 4, 4], &[5], nodes, weights, opset))
+            .map(|_| ())
+            .unwrap_err()
+    };
+    let conv = || node("Conv", &["x", "kernel"], "h", vec![]);
+    let error = compile(vec![conv(), node("Einsum", &["h"], "p", vec![])], 18);
+    assert!(
+        matches!(&error, CompileError::UnsupportedOperator { operator, .. } if operator == "Einsum")
+    );
+    assert!(error.to_string().contains("the_p"), "{error}");
+    let error = compile(vec![conv(), node("Relu", &["nowhere"], "p", vec![])], 18);
+    assert!(matches!(&error, CompileError::UndefinedValue { value, .. } if value == "nowhere"));
+    assert!(matches!(
+        compile(vec![conv()], 9),
+        CompileError::Opset(Some(9))
+    ));
+    let odd = vec![node("Conv", &["x", "kernel"], "p", vec![int("group", 0)])];
+    assert!(compile(odd, 18).to_string().contains("group"));
+    let odd = vec![
+        conv(),
+        node("Relu", &["h"], "p", vec![float("train_dropout", 1.0)]),
+    ];
+    assert!(compile(odd, 18).to_string().contains("drop probability"));
+    // Dead branches are not looked at.
+    let dead = vec![
+        conv(),
+        node("Einsum", &["h"], "unused", vec![]),
+        node("Relu", &["h"], "p", vec![]),
+    ];
+    let weights = vec![weight("kernel", &[3, 2, 3, 3], 1)];
+    Program::compile(&graph(&[2, 4, 4], &[5], dead, weights, 18)).unwrap();
+}
