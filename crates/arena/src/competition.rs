@@ -1,0 +1,100 @@
+//! What a new model competition implements; the loops know it only through this trait.
+
+use crate::ledger::Outcome;
+use crate::reward::Standing;
+use crate::seed::Seed;
+use agon_keys::AccountId;
+use agon_model::inference::Tensor;
+use agon_model::inspect::{Contract, Limits};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What one sandboxed run may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    /// Address space of the child process, in bytes.
+    pub memory_bytes: u64,
+    /// Wall clock to load and inspect the model.
+    pub load: Duration,
+    /// Wall clock for one sample.
+    pub sample: Duration,
+    /// Wall clock for the whole run, and processor time of the child.
+    pub total: Duration,
+}
+
+/// The score of one model on one sample set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// What is ranked; not negative.
+    pub score: f64,
+    /// Further figures by name, for the ledger and the leaderboard.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// A failure of the competition's own data, never the miner's fault.
+#[derive(Debug, thiserror::Error)]
+#[error("sample {item} of the judging data cannot be read: {reason}")]
+pub struct SampleError {
+    /// Which sample.
+    pub item: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A model competition: what is asked, and what the answers are worth.
+///
+/// Implementations are pure: equal arguments give equal results on every machine.
+pub trait Competition: Send + Sync + 'static {
+    /// Its name in commitments and in the ledger.
+    fn name(&self) -> &'static str;
+
+    /// Inputs and outputs a model must declare.
+    fn contract(&self) -> Contract;
+
+    /// What a model file may contain.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// What one run may use.
+    fn budget(&self) -> Budget;
+
+    /// The items of the judging data a round asks, drawn from the round's seed.
+    fn draw(&self, seed: Seed) -> Vec<usize>;
+
+    /// The inputs of one item, in the order of the model's declared inputs. `declared` holds the
+    /// dimensions of each declared input; `None` is a dimension the model leaves open.
+    fn inputs(
+        &self,
+        item: usize,
+        declared: &[Vec<Option<usize>>],
+    ) -> Result<Vec<Tensor>, SampleError>;
+
+    /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.
+    fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score;
+
+    /// Shares of the reward by hotkey, from the standings after a round.
+    fn shares(&self, standings: &[Standing]) -> BTreeMap<AccountId, f64>;
+}
+
+/// The result of judging one model, whatever happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// What happened.
+    pub outcome: Outcome,
+    /// Why it was not scored.
+    pub reason: Option<String>,
+    /// Present exactly when the outcome is [`Outcome::Scored`].
+    pub score: Option<Score>,
+}
+
+impl Judgement {
+    /// A judgement without a score.
+    pub fn failed(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            reason: Some(reason.into()),
+            score: None,
+        }
+    }
+}

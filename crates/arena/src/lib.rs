@@ -1,0 +1,22 @@
+//! The incentive mechanisms: how untrusted models become fair weights.
+//!
+//! A [`competition::Competition`] says what a model must look like, which samples it is asked and how
+//! its answers are scored. Everything else is shared and knows no competition by name: the
+//! [`roster`] (who counts), the [`sandbox`] (where a model runs), the [`ledger`] (what was seen), the
+//! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit.
+//!
+//! What it refuses to do: run or even parse a submitted model in the validator's own process, key
+//! anything by uid, invent weights when nobody is valid, or blame a miner for a failure of ours.
+
+pub mod commitment;
+pub mod competition;
+pub mod event;
+pub mod journal;
+pub mod ledger;
+pub mod miner;
+pub mod reward;
+pub mod roster;
+pub mod sandbox;
+pub mod seed;
+pub mod subnet;
+pub mod validator;

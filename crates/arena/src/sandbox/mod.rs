@@ -1,0 +1,18 @@
+//! Where untrusted models run: a child process of the same binary, one for each model.
+//!
+//! The parent ([`Sandbox`]) sends the model and its inputs through a pipe, keeps the wall clock and
+//! turns whatever happens into a [`Judgement`]. The child ([`worker_main`]) locks itself up before it
+//! reads the first byte of the model: resource limits, no new privileges, no file, no network, a
+//! system-call allow-list. Neither reading nor inspecting a model happens in the parent.
+
+mod isolation;
+mod parent;
+mod protocol;
+mod worker;
+
+pub use isolation::Strength;
+pub use parent::{Sandbox, SandboxError};
+pub use worker::worker_main;
+
+/// The argument that makes the binary act as a sandbox worker.
+pub const WORKER_ARGUMENT: &str = "sandbox-worker";

@@ -1,0 +1,145 @@
+//! Skin lesions: eleven classes from an image and the patient's demographics (netuid 76).
+//!
+//! Preprocessing, score and shares are those of the original competition. `score` is the formula,
+//! [`parts`] the data and who may read what, [`recipe`] how a miner trains a model for it.
+
+pub mod parts;
+pub mod recipe;
+mod score;
+
+pub use score::score;
+
+use crate::competition::{Budget, Competition, SampleError, Score};
+use crate::reward::{self, Standing};
+use crate::seed::Seed;
+use agon_dataset::cache::DecodedImages;
+use agon_dataset::image::JUDGING_SIDE;
+use agon_dataset::skin::{LesionClass, Record};
+use agon_keys::AccountId;
+use agon_model::inference::Tensor;
+use agon_model::inspect::{Contract, TensorContract};
+use agon_model::metrics;
+use agon_model::proto::ElementType;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Its name in commitments and in the ledger.
+pub const NAME: &str = "tricorder";
+
+/// The number of classes.
+pub const CLASSES: usize = LesionClass::ALL.len();
+
+/// Largest height and width a model may declare.
+const MAX_SIDE: usize = 1024;
+
+/// The competition over one set of judging records.
+pub struct Tricorder {
+    records: Vec<Record>,
+    sample: usize,
+    budget: Budget,
+}
+
+impl Tricorder {
+    /// Judge on `sample` of `records` each round, or on all when there are fewer.
+    pub fn new(records: Vec<Record>, sample: usize) -> Self {
+        Self {
+            records,
+            sample,
+            budget: Budget {
+                memory_bytes: 4 << 30,
+                load: Duration::from_secs(60),
+                sample: Duration::from_secs(20),
+                total: Duration::from_secs(1800),
+            },
+        }
+    }
+
+    /// The same competition with another budget for each run.
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+}
+
+impl Competition for Tricorder {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn contract(&self) -> Contract {
+        let floats = |dims| TensorContract {
+            element_type: ElementType::Float,
+            dims,
+        };
+        let side = 1..=MAX_SIDE;
+        Contract {
+            inputs: vec![
+                floats(vec![1..=1, 3..=3, side.clone(), side]),
+                floats(vec![1..=1, 3..=3]),
+            ],
+            required_inputs: 1,
+            output: floats(vec![1..=1, CLASSES..=CLASSES]),
+        }
+    }
+
+    fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
+    fn draw(&self, seed: Seed) -> Vec<usize> {
+        let all = self.records.len();
+        let mut items =
+            rand::seq::index::sample(&mut seed.stream(), all, self.sample.min(all)).into_vec();
+        items.sort_unstable();
+        items
+    }
+
+    fn inputs(
+        &self,
+        item: usize,
+        declared: &[Vec<Option<usize>>],
+    ) -> Result<Vec<Tensor>, SampleError> {
+        let record = &self.records[item];
+        let side = |axis: usize| {
+            let image = declared.first();
+            image
+                .and_then(|dims| *dims.get(axis)?)
+                .unwrap_or(JUDGING_SIDE)
+        };
+        let (height, width) = (side(2), side(3));
+        let decoded =
+            DecodedImages::decode(&[record], height, width, &|_, _| {}).map_err(|error| {
+                SampleError {
+                    item,
+                    reason: error.to_string(),
+                }
+            })?;
+        let image = Tensor {
+            shape: vec![1, 3, height, width],
+            data: decoded.input(0),
+        };
+        let demographics = Tensor {
+            shape: vec![1, 3],
+            data: record.demographics.encode().to_vec(),
+        };
+        // Bound by position: a model with one input gets the image alone.
+        let mut inputs = vec![image, demographics];
+        inputs.truncate(declared.len());
+        Ok(inputs)
+    }
+
+    fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score {
+        let labels: Vec<usize> = items
+            .iter()
+            .map(|&item| self.records[item].class.index())
+            .collect();
+        let predictions: Vec<usize> = answers
+            .iter()
+            .map(|answer| metrics::argmax(answer).unwrap_or(0))
+            .collect();
+        score(&labels, &predictions, bytes)
+    }
+
+    fn shares(&self, standings: &[Standing]) -> BTreeMap<AccountId, f64> {
+        reward::shares_by_rank(standings)
+    }
+}

@@ -1,0 +1,437 @@
+//! A validator: sync, roster, fetch, judge, score, weigh, and again.
+//!
+//! Each round is a row of the ledger and every step of it an event there, so that a validator that
+//! was killed continues where it was: nothing is judged twice and a signed weight transaction is sent
+//! again rather than made anew.
+
+use crate::competition::{Competition, Judgement};
+use crate::event::{Event, Events};
+use crate::ledger::{Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
+use crate::reward::{self, Standing};
+use crate::roster::{self, Entry};
+use crate::sandbox::{Sandbox, SandboxError};
+use crate::seed::SampleSource;
+use agon_dataset::store::{ArtefactStore, StoreError};
+use agon_keys::AccountId;
+use agon_model::digest::Digest;
+use agon_model::inference::ENGINE;
+use agon_neuron::{
+    BadScore, Call, ChainClient, ChainState, H256, Outcome, PrepareError, ReadError, SignedCall,
+    Signer,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The version key sent with weights: 1000 × major + 10 × minor + patch.
+const VERSION_KEY: u64 = 10;
+
+/// Pause before the chain is asked again after a failure.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Errors of the runtime that pass with time: the weights are signed anew in a later block.
+const PASSING: [&str; 4] = [
+    "NeuronNoValidatorPermit",
+    "SettingWeightsTooFast",
+    "expired",
+    "outdated",
+];
+
+/// What a validator works with.
+pub struct Setup {
+    /// The chain.
+    pub client: ChainClient,
+    /// The subnet.
+    pub netuid: u16,
+    /// Signs the weights.
+    pub hotkey: Arc<dyn Signer>,
+    /// What is judged.
+    pub competition: Arc<dyn Competition>,
+    /// Where artefacts are fetched.
+    pub store: Arc<dyn ArtefactStore>,
+    /// Where models run.
+    pub sandbox: Sandbox,
+    /// Where the judging samples come from.
+    pub sample_source: SampleSource,
+    /// Who hears of it.
+    pub events: Events,
+}
+
+/// Why a validator stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidatorError {
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The weights could not be signed.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The sandbox or the judging data failed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The artefact store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A competition gave shares that are no weights.
+    #[error(transparent)]
+    Shares(#[from] BadScore),
+    /// The chain does not take the weights, and waiting will not change that.
+    #[error("the chain refuses the weights of round {round}: {error}")]
+    Refused {
+        /// The round.
+        round: u64,
+        /// The runtime's name of the error.
+        error: String,
+    },
+    /// Work on another thread was lost.
+    #[error("a task of the validator failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// A running validator.
+pub struct Validator {
+    setup: Setup,
+    ledger: Ledger,
+    degraded: bool,
+}
+
+impl Validator {
+    /// A validator that continues with what its ledger holds.
+    pub fn new(setup: Setup, ledger: Ledger) -> Self {
+        Self {
+            setup,
+            ledger,
+            degraded: false,
+        }
+    }
+
+    /// Its ledger, to read.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Close the ledger.
+    pub async fn close(self) {
+        self.ledger.close().await;
+    }
+
+    /// Finish round after round until round `last` is paid, for ever when there is none; `finished` is
+    /// called after each. A chain that cannot be reached is asked again, everything else ends the loop.
+    pub async fn run(
+        &mut self,
+        last: Option<u64>,
+        finished: impl Fn() + Send,
+    ) -> Result<(), ValidatorError> {
+        loop {
+            let done = match self.ledger.last_round().await? {
+                Some((round, progress)) if progress.finished() => round.number,
+                Some((round, _)) => round.number - 1,
+                None => 0,
+            };
+            if last.is_some_and(|last| done >= last) {
+                return Ok(());
+            }
+            match self.round().await {
+                Ok(()) => finished(),
+                Err(
+                    ValidatorError::Read(error)
+                    | ValidatorError::Prepare(PrepareError::Read(error)),
+                ) => {
+                    tracing::warn!(validator = self.setup.events.who(), %error, "the chain does not answer");
+                    self.wait(&format!("the chain: {error}"));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Finish the round that is under way, or the next one.
+    async fn round(&mut self) -> Result<(), ValidatorError> {
+        let (round, progress) = match self.ledger.last_round().await? {
+            Some((round, progress)) if !progress.finished() => (round, progress),
+            last => {
+                let round = self.open(last.map(|(round, _)| round)).await?;
+                self.record(Event::RoundOpened(round.clone())).await?;
+                (round, Progress::default())
+            }
+        };
+        let number = round.number;
+        let weights_block = match (progress.weights_block, progress.signed) {
+            (Some(block), _) => Some(block),
+            (None, Some((_, signed))) => self.emit(&round, Some(signed)).await?,
+            (None, None) => {
+                let entries = self.entries(&round).await?;
+                self.judge(&round, &entries).await?;
+                self.emit(&round, None).await?
+            }
+        };
+        let end = match weights_block {
+            Some(block) => Event::RoundPaid {
+                round: number,
+                block: self.paid(block).await?,
+            },
+            None => Event::Abstained { round: number },
+        };
+        self.record(end).await
+    }
+
+    async fn record(&mut self, event: Event) -> Result<(), ValidatorError> {
+        self.ledger.record(&event).await?;
+        self.setup.events.emit(&event);
+        Ok(())
+    }
+
+    fn wait(&self, what: &str) {
+        let what = what.to_owned();
+        self.setup.events.emit(&Event::Waiting { what });
+    }
+
+    /// Wait for an epoch no earlier round has used and in which somebody has committed; its first
+    /// block is the cut-off.
+    async fn open(&self, last: Option<Round>) -> Result<Round, ValidatorError> {
+        let Setup { client, netuid, .. } = &self.setup;
+        let mut told = false;
+        loop {
+            let state = client.finalized().await?;
+            let epoch = state.epoch(*netuid).await?;
+            let fresh = last.as_ref().is_none_or(|last| epoch.index > last.epoch);
+            if fresh && epoch.index > 0 && state.number() > epoch.last_block {
+                let cutoff_hash = block_hash(&state, epoch.last_block).await?;
+                let round = Round {
+                    number: last.as_ref().map_or(1, |last| last.number + 1),
+                    epoch: epoch.index,
+                    cutoff_block: epoch.last_block,
+                    cutoff_hash,
+                    seed_hash: block_hash(&state, epoch.last_block + 1).await?,
+                };
+                if !self.entries(&round).await?.is_empty() {
+                    return Ok(round);
+                }
+            }
+            if !told {
+                self.wait("the next epoch with a submission");
+                told = true;
+            }
+            client.wait_for_block(state.number() + 1).await?;
+        }
+    }
+
+    /// The roster at the round's cut-off.
+    async fn entries(&self, round: &Round) -> Result<Vec<Entry>, ValidatorError> {
+        let netuid = self.setup.netuid;
+        let state = self.setup.client.at(round.cutoff_hash).await?;
+        let (commitments, metagraph) =
+            tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
+        Ok(roster::roster(
+            commitments,
+            &metagraph,
+            self.setup.competition.name(),
+        ))
+    }
+
+    /// Judge every entry that has no row yet.
+    async fn judge(&mut self, round: &Round, entries: &[Entry]) -> Result<(), ValidatorError> {
+        let competition = self.setup.competition.clone();
+        let seed =
+            self.setup
+                .sample_source
+                .seed(competition.name(), round.number, &round.seed_hash.0);
+        let items = competition.draw(seed);
+        let item_bytes: Vec<u8> = items
+            .iter()
+            .flat_map(|&item| (item as u64).to_le_bytes())
+            .collect();
+        let sample = Digest::of(&item_bytes);
+        let rows = self.ledger.evaluations(round.number).await?;
+        let judged: BTreeSet<AccountId> = rows.into_iter().map(|row| row.hotkey).collect();
+        for entry in entries
+            .iter()
+            .filter(|entry| !judged.contains(&entry.hotkey))
+        {
+            let (artefact, bytes, judgement) = match &entry.claim {
+                Err(refused) => {
+                    let judgement = Judgement::failed(Verdict::Refused, &refused.reason);
+                    (refused.artefact, 0, judgement)
+                }
+                Ok(claim) => {
+                    let (bytes, judgement) = self.fetch_and_judge(claim.digest, &items).await?;
+                    (Some(claim.digest), bytes, judgement)
+                }
+            };
+            let (score, metrics) = match judgement.score {
+                Some(score) => (score.score, score.metrics),
+                None => (0.0, BTreeMap::new()),
+            };
+            self.record(Event::Evaluated(Evaluation {
+                round: round.number,
+                hotkey: entry.hotkey,
+                commit_block: entry.block,
+                extrinsic_index: entry.extrinsic_index,
+                artefact,
+                sample,
+                bytes,
+                engine: ENGINE.to_owned(),
+                outcome: judgement.outcome,
+                reason: judgement.reason,
+                score,
+                metrics,
+            }))
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch_and_judge(
+        &mut self,
+        digest: Digest,
+        items: &[usize],
+    ) -> Result<(u64, Judgement), ValidatorError> {
+        let limit = self.setup.competition.limits().bytes;
+        let store = self.setup.store.clone();
+        let fetched = tokio::task::spawn_blocking(move || store.get(&digest.0, limit)).await?;
+        let model = match fetched {
+            Ok(model) => model,
+            Err(StoreError::Io { path, source }) => {
+                return Err(StoreError::Io { path, source }.into());
+            }
+            Err(StoreError::TooLarge { size, limit, .. }) => {
+                let reason = format!("the file has {size} bytes; at most {limit} are allowed");
+                return Ok((size, Judgement::failed(Verdict::TooLarge, reason)));
+            }
+            Err(StoreError::Missing { .. }) => {
+                let reason = "the store has no file of this digest";
+                return Ok((0, Judgement::failed(Verdict::Refused, reason)));
+            }
+            Err(StoreError::Damaged { .. }) => {
+                let reason = "the stored file is not the one that was committed";
+                return Ok((0, Judgement::failed(Verdict::Refused, reason)));
+            }
+        };
+        let competition = self.setup.competition.clone();
+        let (judgement, strength) = self.setup.sandbox.judge(competition, &model, items).await?;
+        if let Some(weakness) = strength.weakness().filter(|_| !self.degraded) {
+            self.degraded = true;
+            let reason = weakness.to_owned();
+            self.setup.events.emit(&Event::SandboxDegraded { reason });
+        }
+        Ok((model.len() as u64, judgement))
+    }
+
+    /// What the competition gives each hotkey after this round.
+    async fn shares(
+        &self,
+        round: &Round,
+        entries: &[Entry],
+    ) -> Result<BTreeMap<AccountId, f64>, ValidatorError> {
+        let scores = self.ledger.scores(round.number, reward::HISTORY).await?;
+        let standings: Vec<Standing> = entries
+            .iter()
+            .map(|entry| Standing {
+                hotkey: entry.hotkey,
+                average: scores
+                    .get(&entry.hotkey)
+                    .map_or(0.0, |s| reward::average(s)),
+                committed: (entry.block, entry.extrinsic_index),
+            })
+            .collect();
+        Ok(self.setup.competition.shares(&standings))
+    }
+
+    /// Bring the round's weights into a block and say in which; none when nobody is worth a weight.
+    async fn emit(
+        &mut self,
+        round: &Round,
+        mut signed: Option<SignedCall>,
+    ) -> Result<Option<u64>, ValidatorError> {
+        let client = self.setup.client.clone();
+        loop {
+            let call = match signed.take() {
+                Some(call) => call,
+                None => match self.sign(round).await? {
+                    Some(call) => call,
+                    None => return Ok(None),
+                },
+            };
+            match client.send(&call).await {
+                Outcome::Finalised { block, .. } => {
+                    let number = round.number;
+                    self.record(Event::WeightsSet {
+                        round: number,
+                        block,
+                    })
+                    .await?;
+                    return Ok(Some(block));
+                }
+                Outcome::Rejected { error } if PASSING.iter().any(|name| error.contains(name)) => {
+                    self.wait(&format!("the chain to take the weights ({error})"));
+                    let now = client.finalized().await?.number();
+                    client.wait_for_block(now + 1).await?;
+                }
+                Outcome::Rejected { error } => {
+                    let round = round.number;
+                    return Err(ValidatorError::Refused { round, error });
+                }
+                Outcome::Unknown { reason } => {
+                    self.wait(&format!("the outcome of the weights ({reason})"));
+                    tokio::time::sleep(PAUSE).await;
+                    signed = Some(call);
+                }
+            }
+        }
+    }
+
+    async fn sign(&mut self, round: &Round) -> Result<Option<SignedCall>, ValidatorError> {
+        let Setup {
+            client,
+            netuid,
+            hotkey,
+            ..
+        } = &self.setup;
+        let entries = self.entries(round).await?;
+        let shares = self.shares(round, &entries).await?;
+        let metagraph = client.finalized().await?.metagraph(*netuid).await?;
+        let weights = metagraph.weights_for(&shares)?;
+        if weights.uids.is_empty() {
+            return Ok(None);
+        }
+        let call = Call::set_weights(*netuid, &weights.uids, &weights.weights, VERSION_KEY);
+        let transaction = client.prepare(call, hotkey.as_ref()).await?;
+        let by_hotkey = weights
+            .uids
+            .iter()
+            .zip(&weights.weights)
+            .filter_map(|(&uid, &weight)| Some((metagraph.hotkey(uid)?, weight)))
+            .collect();
+        self.record(Event::WeightsSigned {
+            round: round.number,
+            weights: by_hotkey,
+            transaction: transaction.clone(),
+        })
+        .await?;
+        Ok(Some(transaction))
+    }
+
+    /// Wait until an epoch after `weights_block` has run; its block.
+    async fn paid(&self, weights_block: u64) -> Result<u64, ValidatorError> {
+        let Setup { client, netuid, .. } = &self.setup;
+        let mut state = client.finalized().await?;
+        loop {
+            let epoch = state.epoch(*netuid).await?;
+            if epoch.last_block > weights_block {
+                return Ok(epoch.last_block);
+            }
+            state = client.wait_for_block(state.number() + 1).await?;
+        }
+    }
+}
+
+async fn block_hash(state: &ChainState, number: u64) -> Result<H256, ReadError> {
+    let hash = state.block_hash(number).await?;
+    hash.ok_or_else(|| ReadError::NoSuchBlock {
+        what: format!("block {number}"),
+    })
+}
