@@ -1,0 +1,4 @@
+//! One module a command. A command reads what was typed, calls the crates and prints.
+
+pub mod up;
+pub mod wallet;

@@ -1,0 +1,367 @@
+//! `agon up`: a whole network in one process tree. This module only says in which order; the chain,
+//! the miners and the validators are the same parts that run alone.
+
+mod board;
+mod home;
+mod miners;
+mod network;
+mod talk;
+
+use crate::args::{Logging, Up};
+use crate::failure::Failure;
+use crate::logging;
+use crate::printer::Printer;
+use agon_arena::event::{Event, Events};
+use agon_arena::ledger::Ledger;
+use agon_arena::sandbox::Sandbox;
+use agon_arena::seed::SampleSource;
+use agon_arena::subnet::tricorder::parts::Parts;
+use agon_arena::subnet::tricorder::{self, Tricorder};
+use agon_arena::validator::{Setup, Validator, ValidatorError};
+use agon_dataset::skin::synthetic::{self, Synthetic};
+use agon_dataset::store::LocalStore;
+use agon_neuron::ChainClient;
+use agon_node::{Node, NodeOptions, StartError, genesis};
+use anyhow::{Context, anyhow};
+use board::{Document, Scoreboard, Seen};
+use home::{Home, Manifest};
+use miners::Mine;
+use network::Network;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use talk::Talk;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What everything is drawn from when no `--seed` is given (the judging samples then come from the
+/// chain).
+const DEFAULT_SEED: u64 = 20;
+
+/// Run the network until its rounds are done or the user stops it.
+pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
+    let home = Home::open(&up.home, up.fresh)?;
+    logging::start(&home.logs(), logging)?;
+    let data = up.data.as_deref().map(existing_directory).transpose()?;
+    let manifest = home.adopt(Manifest::new(
+        data,
+        up.seed,
+        up.miners,
+        up.validators,
+        up.judging_sample,
+        up.training_effort,
+    ))?;
+    let printer = Arc::new(Printer::new(logging.debug || logging.trace));
+    let stop = CancellationToken::new();
+    let interrupt = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupt.cancel();
+        }
+    });
+    let run = Run {
+        talk: Talk::new(printer.clone()),
+        board: Arc::new(Mutex::new(Scoreboard::default())),
+        home,
+        manifest,
+        up,
+        printer,
+        stop,
+    };
+    let result = run.all().await;
+    // However it ended: training and judging must not outlive the command.
+    run.stop.cancel();
+    if matches!(result, Err(Failure::Interrupted)) {
+        run.printer
+            .say("stopped; the same command continues from here");
+    }
+    result
+}
+
+fn existing_directory(path: &Path) -> Result<std::path::PathBuf, Failure> {
+    path.canonicalize()
+        .with_context(|| format!("cannot read the data directory {}", path.display()))
+        .map_err(Failure::User)
+}
+
+struct Run {
+    talk: Talk,
+    board: Arc<Mutex<Scoreboard>>,
+    home: Home,
+    manifest: Manifest,
+    up: Up,
+    printer: Arc<Printer>,
+    stop: CancellationToken,
+}
+
+impl Run {
+    async fn all(&self) -> Result<(), Failure> {
+        let parts = self.parts().await?;
+        let node = self.node().await?;
+        let result = tokio::select! {
+            result = self.with_chain(&node, parts) => result,
+            failure = node.failed() => Err(Failure::Ours(failure.into())),
+        };
+        node.stop().await;
+        result
+    }
+
+    fn events(&self, who: &str) -> Events {
+        let (talk, board) = (self.talk.clone(), self.board.clone());
+        let listener = move |who: &str, event: &Event| {
+            board
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .observe(who, event);
+            talk.tell(who, event);
+        };
+        Events::new(who, Arc::new(listener))
+    }
+
+    fn seed(&self) -> u64 {
+        self.manifest.seed.unwrap_or(DEFAULT_SEED)
+    }
+
+    /// Read or generate the images and split them.
+    async fn parts(&self) -> Result<Parts, Failure> {
+        let seed = self.seed();
+        let directory = match &self.manifest.data {
+            Some(directory) => directory.clone(),
+            None => self.generate().await?,
+        };
+        let load = tokio::task::spawn_blocking(move || Parts::load(&directory, seed));
+        let parts = load.await?.map_err(Failure::user)?;
+        let count = |what: &str, records: &[_]| format!("{} to {what}", records.len());
+        self.printer.say(&format!(
+            "images: {}, {}, {} (validators only), split by lesion",
+            count("learn from", &parts.miner.training),
+            count("choose with", &parts.miner.selection),
+            count("judge with", &parts.judging),
+        ));
+        Ok(parts)
+    }
+
+    async fn generate(&self) -> Result<std::path::PathBuf, Failure> {
+        self.printer.say(
+            "no --data given: the images are SYNTHETIC, generated lesions that say nothing about medicine",
+        );
+        let directory = self.home.synthetic();
+        let parameters = Synthetic {
+            seed: self.seed(),
+            ..Synthetic::default()
+        };
+        let (events, target) = (self.events("images"), directory.clone());
+        let generate = move || {
+            synthetic::generate(&target, &parameters, &|done, total| {
+                events.emit(&Event::Loading { done, total });
+            })
+        };
+        tokio::task::spawn_blocking(generate).await??;
+        Ok(directory)
+    }
+
+    async fn node(&self) -> Result<Node, Failure> {
+        let database = self.home.chain();
+        if let Some(directory) = database.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let options = NodeOptions {
+            database: Some(database),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, self.up.port)),
+            block_time: self.up.block_time,
+            genesis: genesis::development(&[]),
+        };
+        Node::start(options).await.map_err(|error| match error {
+            StartError::AddressInUse { .. } | StartError::Listen { .. } => {
+                Failure::User(anyhow!("{error} (--port)"))
+            }
+            other => Failure::Ours(other.into()),
+        })
+    }
+
+    async fn with_chain(&self, node: &Node, parts: Parts) -> Result<(), Failure> {
+        let client = ChainClient::connect(&node.url()).await?;
+        let state = client.finalized().await?;
+        let events = self.events("chain");
+        events.emit(&Event::ChainStarted {
+            url: node.url(),
+            genesis: client.genesis_hash(),
+            block: state.number(),
+        });
+        let network = self.unless_stopped(Network::establish(
+            client,
+            &self.home,
+            self.manifest.validators,
+            self.manifest.miners,
+            tricorder::NAME,
+            &events,
+        ));
+        let network = network.await?;
+        self.talk.introduce(&network);
+        let program = std::env::current_exe().context("finding the running program")?;
+        let store = Arc::new(LocalStore::open(self.home.store())?);
+        let mine = Mine {
+            home: &self.home,
+            network: &network,
+            store: store.clone(),
+            sandbox: Sandbox::new(program.clone()),
+            parts: Arc::new(parts.miner),
+            seed: self.seed(),
+            effort: self.manifest.training_effort,
+            stop: self.stop.clone(),
+        };
+        // Not dropped on Ctrl-C but told to stop: training ends at its next step.
+        mine.submit_all(|name| self.events(name)).await?;
+        self.unless_stopped(all_committed_before_an_epoch(&network))
+            .await?;
+
+        let judging = parts.judging;
+        let records = judging.len();
+        let sample = self.manifest.judging_sample as usize;
+        let competition = Arc::new(Tricorder::new(judging, sample));
+        let sample_source = match self.manifest.seed {
+            Some(seed) => {
+                self.printer.say(&format!(
+                    "--seed {seed} also fixes the judging samples: right for a development chain, never for a real one"
+                ));
+                SampleSource::Fixed(seed)
+            }
+            None => SampleSource::Chain,
+        };
+        let mut validators = Vec::new();
+        for member in &network.validators {
+            let directory = self.home.validator(&member.name);
+            let genesis = network.client.genesis_hash().0;
+            let ledger = Ledger::open(&directory, &genesis, tricorder::NAME).await?;
+            let seen = Seen::of(&ledger).await?;
+            self.board().insert(&member.name, seen);
+            let setup = Setup {
+                client: ChainClient::connect(&node.url()).await?,
+                netuid: network.netuid,
+                hotkey: member.hotkey.clone(),
+                competition: competition.clone(),
+                store: store.clone(),
+                sandbox: Sandbox::new(program.clone()),
+                sample_source,
+                events: self.events(&member.name),
+            };
+            validators.push(Validator::new(setup, ledger));
+        }
+        let goal = self.goal(validators.len())?;
+        let outcome = self.rounds(&network, validators, goal).await;
+        let interrupted = matches!(outcome, Err(Failure::Interrupted));
+        // Without --rounds, Ctrl-C is how a run ends.
+        if !(outcome.is_ok() || interrupted && goal.is_none()) {
+            return outcome;
+        }
+        let finished = self.board().finished(network.validators.len());
+        let state = network.client.finalized().await?;
+        let board = self.board().clone();
+        let leaderboard = board.leaderboard(finished, &network, &state).await?;
+        if self.up.json {
+            let source = match &self.manifest.data {
+                Some(directory) => directory.display().to_string(),
+                None => "synthetic".to_owned(),
+            };
+            let document =
+                Document::new(&network, source, records, self.manifest.seed, leaderboard);
+            self.printer
+                .result(&serde_json::to_string_pretty(&document)?);
+        }
+        Ok(())
+    }
+
+    fn board(&self) -> std::sync::MutexGuard<'_, Scoreboard> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The round to stop after. A command that was stopped before its goal keeps it; one that reached
+    /// it gets new rounds on top.
+    fn goal(&self, validators: usize) -> Result<Option<u64>, Failure> {
+        let Some(rounds) = self.up.rounds else {
+            return Ok(None);
+        };
+        let finished = self.board().finished(validators);
+        let before = self.manifest.rounds_before;
+        if finished < before + rounds {
+            return Ok(Some(before + rounds));
+        }
+        let mut manifest = self.manifest.clone();
+        manifest.rounds_before = finished;
+        self.home.store_manifest(&manifest)?;
+        Ok(Some(finished + rounds))
+    }
+
+    /// Let every validator work until the goal, and show the board after each round all have
+    /// finished.
+    async fn rounds(
+        &self,
+        network: &Network,
+        validators: Vec<Validator>,
+        goal: Option<u64>,
+    ) -> Result<(), Failure> {
+        let count = validators.len();
+        let (done, mut finished) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        for mut validator in validators {
+            let (stop, done) = (self.stop.clone(), done.clone());
+            tasks.spawn(async move {
+                let result = tokio::select! {
+                    result = validator.run(goal, || { let _ = done.send(()); }) => result.map(|()| true),
+                    () = stop.cancelled() => Ok(false),
+                };
+                validator.close().await;
+                result
+            });
+        }
+        drop(done);
+        let mut shown = self.board().finished(count);
+        while finished.recv().await.is_some() {
+            let round = self.board().finished(count);
+            if round > shown {
+                shown = round;
+                let state = network.client.finalized().await?;
+                let board = self.board().clone();
+                let leaderboard = board.leaderboard(round, network, &state).await?;
+                match self.up.json {
+                    true => self.printer.say(&leaderboard.table()),
+                    false => self.printer.result(&leaderboard.table()),
+                }
+            }
+        }
+        while let Some(task) = tasks.join_next().await {
+            let finished: Result<bool, ValidatorError> = task?;
+            if !finished? {
+                return Err(Failure::Interrupted);
+            }
+        }
+        Ok(())
+    }
+
+    async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            result = work => result,
+            () = self.stop.cancelled() => Err(Failure::Interrupted),
+        }
+    }
+}
+
+/// Rounds begin with an epoch: wait for the first one that comes after every commitment, so that the
+/// first round knows them all.
+async fn all_committed_before_an_epoch(network: &Network) -> Result<(), Failure> {
+    let mut state = network.client.finalized().await?;
+    let commitments = state.commitments(network.netuid).await?;
+    let last = commitments
+        .iter()
+        .map(|commitment| commitment.block)
+        .max()
+        .unwrap_or(0);
+    while state.epoch(network.netuid).await?.last_block < last {
+        state = network.client.wait_for_block(state.number() + 1).await?;
+    }
+    Ok(())
+}

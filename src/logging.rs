@@ -1,0 +1,65 @@
+//! Log files in the home, rotated daily, a week kept; on the terminal only when asked for.
+
+use crate::args::Logging;
+use crate::failure::Failure;
+use anyhow::Context;
+use std::path::Path;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+/// How many daily files are kept.
+const DAYS: usize = 7;
+
+/// Start logging to `directory`. Our own crates log at the level asked for, others only warnings.
+pub fn start(directory: &Path, logging: &Logging) -> Result<(), Failure> {
+    let level = match (logging.trace, logging.debug) {
+        (true, _) => "trace",
+        (_, true) => "debug",
+        _ => "info",
+    };
+    let filter = || {
+        let ours = [
+            "agon",
+            "agon_arena",
+            "agon_node",
+            "agon_neuron",
+            "agon_train",
+            "agon_dataset",
+        ];
+        let ours = ours.map(|name| format!("{name}={level}")).join(",");
+        EnvFilter::new(format!("warn,{ours}"))
+    };
+    let file = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("agon")
+        .filename_suffix("log")
+        .max_log_files(DAYS)
+        .build(directory)
+        .with_context(|| format!("cannot write logs in {}", directory.display()))
+        .map_err(Failure::User)?;
+    let file: Box<dyn Layer<Registry> + Send + Sync> = if logging.json {
+        fmt::layer()
+            .json()
+            .with_writer(file)
+            .with_filter(filter())
+            .boxed()
+    } else {
+        fmt::layer()
+            .with_ansi(false)
+            .with_writer(file)
+            .with_filter(filter())
+            .boxed()
+    };
+    let terminal = (logging.debug || logging.trace).then(|| {
+        fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_filter(filter())
+    });
+    tracing_subscriber::registry()
+        .with(file)
+        .with(terminal)
+        .init();
+    Ok(())
+}

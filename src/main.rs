@@ -1,0 +1,38 @@
+//! The binary `agon`: what can be typed, settings and printing. It decides nothing about the chain,
+//! training or judging; the crates under `crates/` do, and [`commands`] puts them together.
+
+mod args;
+mod commands;
+mod failure;
+mod logging;
+mod printer;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A sandbox worker must not touch anything else on its way: no argument parser, no runtime.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == agon_arena::sandbox::WORKER_ARGUMENT)
+    {
+        return agon_arena::sandbox::worker_main();
+    }
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(),
+    };
+    let result = match arguments.command {
+        Command::Up(up) => runtime.block_on(commands::up::run(up, &arguments.logging)),
+        Command::Wallet(wallet) => commands::wallet::run(wallet),
+    };
+    // Blocking work that was told to stop may still be on its way out.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
