@@ -31,6 +31,9 @@ pub fn start(directory: &Path, logging: &Logging) -> Result<(), Failure> {
         let ours = ours.map(|name| format!("{name}={level}")).join(",");
         EnvFilter::new(format!("warn,{ours}"))
     };
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create {}", directory.display()))
+        .map_err(Failure::User)?;
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("agon")

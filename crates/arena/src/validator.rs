@@ -312,8 +312,8 @@ impl Validator {
             }
         };
         let competition = self.setup.competition.clone();
-        let (judgement, strength) = self.setup.sandbox.judge(competition, &model, items).await?;
-        if let Some(weakness) = strength.weakness().filter(|_| !self.degraded) {
+        let (judgement, weakness) = self.setup.sandbox.judge(competition, &model, items).await?;
+        if let Some(weakness) = weakness.filter(|_| !self.degraded) {
             self.degraded = true;
             let reason = weakness.to_owned();
             self.setup.events.emit(&Event::SandboxDegraded { reason });

@@ -145,7 +145,8 @@ impl Call {
         Self::new("AdminUtils", name, arguments)
     }
 
-    /// `call` with the rights of the chain's root. By the sudo key.
+    /// `call` with the rights of the chain's root. By the sudo key. For several, put the batch into
+    /// the sudo: a sudo in a batch does not undo what came before it.
     pub fn sudo(call: Self) -> Self {
         Self::new("Sudo", "sudo", [call.payload().into_value()])
     }

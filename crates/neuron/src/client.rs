@@ -143,6 +143,14 @@ impl ChainClient {
 
     /// The living connection, made again if it was lost.
     pub(crate) async fn connection(&self) -> Result<Connection, ConnectError> {
+        let deadline = self.inner.deadlines.connect;
+        // Also over the wait for somebody else's attempt, or many callers would wait in a row.
+        timeout(deadline, self.living_connection())
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::late(self.url(), deadline)))
+    }
+
+    async fn living_connection(&self) -> Result<Connection, ConnectError> {
         let mut connection = self.inner.connection.lock().await;
         if !connection.is_alive() {
             tracing::info!(url = self.url(), "connecting again");

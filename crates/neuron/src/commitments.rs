@@ -117,8 +117,12 @@ impl ChainState {
         while let Some((block, wanted, body)) = blocks.next().await {
             let (_, body) = match body {
                 Ok(body) => body,
-                // A pruned block costs the order of its commitments, not the round.
-                Err(ReadError::NoSuchBlock { .. } | ReadError::Refused { .. }) => continue,
+                // A block that the node has thrown away costs the order of its commitments, not
+                // the round. Any other trouble must: guessed orders would divide the validators.
+                Err(ReadError::NoSuchBlock { .. }) => {
+                    tracing::warn!(block, netuid, "the order of a block's commitments is lost");
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             for (hotkey, call) in wanted {

@@ -25,6 +25,9 @@ pub(crate) type Config = subxt::SubstrateConfig;
 /// How many storage entries one request asks for. A whole subnet of 256 uids is one page.
 const PAGE: u32 = 512;
 
+/// The most bytes of one answer: a full block of the public chain, in hexadecimal.
+const MAX_ANSWER: u32 = 16 << 20;
+
 /// How long each kind of waiting may last.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
@@ -101,6 +104,15 @@ pub enum ConnectError {
         /// The genesis hash found now.
         found: H256,
     },
+}
+
+impl ConnectError {
+    pub(crate) fn late(url: &str, deadline: Duration) -> Self {
+        Self::Late {
+            url: url.to_owned(),
+            seconds: deadline.as_secs_f64(),
+        }
+    }
 }
 
 /// Why something could not be read.
@@ -180,7 +192,7 @@ impl Connection {
         }
         timeout(deadlines.connect, Self::handshake(url, parsed, deadlines))
             .await
-            .unwrap_or_else(|_| Err(late(url, deadlines.connect)))
+            .unwrap_or_else(|_| Err(ConnectError::late(url, deadlines.connect)))
     }
 
     async fn handshake(url: &str, parsed: Url, deadlines: Deadlines) -> Result<Self, ConnectError> {
@@ -190,6 +202,7 @@ impl Connection {
         };
         let (sender, receiver) = WsTransportClientBuilder::default()
             .connection_timeout(deadlines.connect)
+            .max_response_size(MAX_ANSWER)
             .build(parsed)
             .await
             .map_err(|error| match error {
@@ -199,12 +212,13 @@ impl Connection {
                     url: url.to_owned(),
                     reason: error.to_string(),
                 },
-                WsHandshakeError::Timeout(_) => late(url, deadlines.connect),
+                WsHandshakeError::Timeout(_) => ConnectError::late(url, deadlines.connect),
                 other => not_a_node(other.to_string()),
             })?;
         // A peer that vanished without closing its socket is noticed by missing pings.
         let socket = Socket::builder()
-            .request_timeout(deadlines.request)
+            // The deadline is kept in `ask`; the library's own only must not come before it.
+            .request_timeout(deadlines.request * 2)
             .enable_ws_ping(PingConfig::default())
             .build_with_tokio(sender, receiver);
         let socket = Arc::new(socket);
@@ -272,12 +286,5 @@ impl Connection {
             what: what.to_owned(),
             seconds: deadline.as_secs_f64(),
         }
-    }
-}
-
-fn late(url: &str, deadline: Duration) -> ConnectError {
-    ConnectError::Late {
-        url: url.to_owned(),
-        seconds: deadline.as_secs_f64(),
     }
 }

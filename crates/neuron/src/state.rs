@@ -450,7 +450,77 @@ fn next_epoch(last_block: u64, tempo: u16, pending: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::next_epoch;
+    use codec::Encode;
+    use scale_info::{PortableRegistry, Registry, TypeInfo, meta_type};
+    use subxt::dynamic::Value;
+    use subxt::ext::scale_encode::EncodeAsType;
+
+    use super::*;
+
+    // What a later runtime may look like: newtypes, other widths, more fields in another order.
+    #[derive(Encode, TypeInfo)]
+    struct NetUid(u16);
+    #[derive(Encode, TypeInfo)]
+    struct TaoBalance(u64);
+    #[derive(Encode, TypeInfo)]
+    struct LaterAccount {
+        consumers: u8,
+        nonce: u32,
+        data: LaterData,
+        flags: u128,
+    }
+    #[derive(Encode, TypeInfo)]
+    struct LaterData {
+        reserved: TaoBalance,
+        free: TaoBalance,
+    }
+
+    fn registry<T: TypeInfo + 'static>() -> (u32, PortableRegistry) {
+        let mut registry = Registry::new();
+        let id = registry.register_type(&meta_type::<T>()).id;
+        (id, registry.into())
+    }
+
+    fn decode<T: Encode + TypeInfo + 'static, V: DecodeAsType>(value: T) -> V {
+        let (id, types) = registry::<T>();
+        V::decode_as_type(&mut &value.encode()[..], id, &types).unwrap()
+    }
+
+    #[test]
+    fn later_runtimes_are_understood() {
+        assert_eq!(decode::<_, u16>(NetUid(7)), 7);
+        assert_eq!(decode::<_, u64>(TaoBalance(7)), 7);
+        assert_eq!(decode::<_, u64>(7_u16), 7);
+        let pairs = vec![(NetUid(1), 2_u16)];
+        assert_eq!(decode::<_, Vec<(u16, u16)>>(pairs), [(1, 2)]);
+        let account: AccountInfo = decode(LaterAccount {
+            consumers: 1,
+            nonce: 2,
+            data: LaterData {
+                reserved: TaoBalance(3),
+                free: TaoBalance(4),
+            },
+            flags: 5,
+        });
+        assert_eq!((account.nonce, account.data.free), (2, 4));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let (id, types) = registry::<u64>();
+        let bytes = u64::MAX.encode();
+        assert!(u16::decode_as_type(&mut &bytes[..], id, &types).is_err());
+        assert!(u64::decode_as_type(&mut &bytes[..7], id, &types).is_err());
+        assert!(Vec::<u16>::decode_as_type(&mut &bytes[..], id, &types).is_err());
+    }
+
+    #[test]
+    fn arguments_fit_later_runtimes() {
+        let (id, types) = registry::<NetUid>();
+        let argument = Value::from(7_u16);
+        assert_eq!(argument.encode_as_type(id, &types).unwrap(), [7, 0]);
+        assert_eq!(7_u16.encode_as_type(id, &types).unwrap(), [7, 0]);
+    }
 
     #[test]
     fn the_next_epoch_is_the_earlier_of_scheduled_and_pending() {

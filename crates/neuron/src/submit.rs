@@ -214,7 +214,6 @@ impl ChainClient {
             ));
         }
         let mut next = signed.birth + 1;
-        let mut refusal = None;
         let mut state = self.finalized().await?;
         loop {
             while next <= state.number().min(signed.last_block()) {
@@ -228,18 +227,17 @@ impl ChainClient {
                 return rejected("expired: no block included it in time".to_owned());
             }
             if state.nonce(signed.account).await? > signed.nonce {
-                return rejected(refusal.unwrap_or_else(|| {
-                    let nonce = signed.nonce;
-                    format!("another transaction of the account has taken its nonce {nonce}")
-                }));
+                let nonce = signed.nonce;
+                return rejected(format!(
+                    "another transaction of the account has taken its nonce {nonce}"
+                ));
             }
             if let Some(reason) = offer(&state.connection, signed).await? {
-                // The pool also refuses what is already in a block that is not final yet. Then,
-                // and only then, the nonce is used up.
+                // The pool also refuses what is in a block that is not final yet. Then, and only
+                // then, the nonce is used up, and by what will be seen there.
                 if next_index(&state.connection, signed.account).await? <= signed.nonce {
                     return rejected(reason);
                 }
-                refusal = Some(reason);
             }
             state = self.wait_for_block(state.number() + 1).await?;
         }
@@ -332,17 +330,15 @@ fn pool_answer(error: &UserError) -> PoolAnswer {
         // pool is full.
         1012 | 1013 | 1016 => PoolAnswer::Pending,
         1000..=1099 => {
-            let data = error.data.as_ref().map_or("", |data| data.get());
-            let data = data.trim_matches('"');
-            let reason = match data.strip_prefix("Custom error: ") {
-                Some(code) => match code.parse().ok().and_then(custom_error) {
-                    Some(name) => format!("{name} (custom error {code})"),
-                    None => data.to_owned(),
-                },
-                None if data.is_empty() => return PoolAnswer::Refused(error.message.clone()),
-                None => data.to_owned(),
-            };
-            PoolAnswer::Refused(format!("{}: {reason}", error.message))
+            let detail = error.data.as_ref().map_or("", |data| data.get());
+            let detail = detail.trim_matches('"');
+            let code = detail.strip_prefix("Custom error: ");
+            let name = code.and_then(|code| custom_error(code.parse().ok()?));
+            PoolAnswer::Refused(match (name, detail) {
+                (Some(name), _) => format!("{}: {name} ({detail})", error.message),
+                (None, "") => error.message.clone(),
+                (None, detail) => format!("{}: {detail}", error.message),
+            })
         }
         _ => PoolAnswer::Other,
     }
@@ -433,7 +429,7 @@ mod tests {
         let refused = |reason: &str| PoolAnswer::Refused(format!("Invalid Transaction: {reason}"));
         assert_eq!(
             answer(1010, "Custom error: 6"),
-            refused("RateLimitExceeded (custom error 6)")
+            refused("RateLimitExceeded (Custom error: 6)")
         );
         assert_eq!(
             answer(1010, "Custom error: 99"),

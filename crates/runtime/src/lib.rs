@@ -22,11 +22,7 @@ pub mod subtensor;
 #[warn(missing_docs)]
 pub mod yuma;
 
-pub use apis::{
-    NeuronInfoRuntimeApi, SubnetInfoRuntimeApi, SubnetRegistrationRuntimeApi, api,
-    runtime_decl_for_neuron_info_runtime_api, runtime_decl_for_subnet_info_runtime_api,
-    runtime_decl_for_subnet_registration_runtime_api,
-};
+pub use apis::api;
 
 use sp_runtime::{AccountId32, MultiAddress, MultiSignature, generic, traits::BlakeTwo256};
 use sp_version::RuntimeVersion;

@@ -56,9 +56,11 @@ impl Scoreboard {
         self.validators.insert(name.to_owned(), seen);
     }
 
-    /// Take in an event of a validator.
+    /// Take in an event; those of anybody but an inserted validator say nothing here.
     pub fn observe(&mut self, name: &str, event: &Event) {
-        let seen = self.validators.entry(name.to_owned()).or_default();
+        let Some(seen) = self.validators.get_mut(name) else {
+            return;
+        };
         match event {
             Event::Evaluated(row) => {
                 let rows = seen.evaluations.entry(row.round).or_default();
@@ -73,16 +75,10 @@ impl Scoreboard {
         }
     }
 
-    /// The rounds that all of `validators` have finished.
-    pub fn finished(&self, validators: usize) -> u64 {
-        if self.validators.len() < validators {
-            return 0;
-        }
-        self.validators
-            .values()
-            .map(|seen| seen.paid)
-            .min()
-            .unwrap_or(0)
+    /// The rounds that all validators have finished.
+    pub fn finished(&self) -> u64 {
+        let paid = self.validators.values().map(|seen| seen.paid);
+        paid.min().unwrap_or(0)
     }
 
     /// The leaderboard after `round`, with the chain as it is at `state`.
@@ -97,6 +93,7 @@ impl Scoreboard {
         let seen = |name: &str| self.validators.get(name).unwrap_or(&nothing);
         let weights_of = |name: &str| seen(name).weights.get(&round).cloned().unwrap_or_default();
         let judge = network
+            .team
             .validators
             .first()
             .map(|member| member.name.as_str());
@@ -106,6 +103,7 @@ impl Scoreboard {
         let uid = |hotkey: &AccountId| metagraph.uid_of(hotkey);
 
         let validators: Vec<ValidatorRow> = network
+            .team
             .validators
             .iter()
             .map(|member| {
@@ -126,6 +124,7 @@ impl Scoreboard {
             .collect();
         let total: f64 = weights.values().copied().map(f64::from).sum();
         let mut miners: Vec<MinerRow> = network
+            .team
             .miners
             .iter()
             .enumerate()

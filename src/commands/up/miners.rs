@@ -77,7 +77,7 @@ impl Mine<'_> {
     /// Let every miner submit. The first one comes first, because the copier waits for it; the ones
     /// that need no training come before the other ones that do.
     pub async fn submit_all(&self, events: impl Fn(&str) -> Events) -> Result<(), Failure> {
-        let members = self.network.miners.iter().enumerate();
+        let members = self.network.team.miners.iter().enumerate();
         let mut order: Vec<(usize, &Member)> = members.collect();
         order.sort_by_key(|&(index, _)| match Role::of(index) {
             Role::Strong => 0,

@@ -26,7 +26,7 @@ use anyhow::{Context, anyhow};
 use board::{Document, Scoreboard, Seen};
 use home::{Home, Manifest};
 use miners::Mine;
-use network::Network;
+use network::{Network, Team};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -189,16 +189,10 @@ impl Run {
             genesis: client.genesis_hash(),
             block: state.number(),
         });
-        let network = self.unless_stopped(Network::establish(
-            client,
-            &self.home,
-            self.manifest.validators,
-            self.manifest.miners,
-            tricorder::NAME,
-            &events,
-        ));
-        let network = network.await?;
-        self.talk.introduce(&network);
+        let team = Team::open(&self.home, self.manifest.validators, self.manifest.miners)?;
+        self.talk.introduce(&team);
+        let establish = Network::establish(client, team, tricorder::NAME, &events);
+        let network = self.unless_stopped(establish).await?;
         let program = std::env::current_exe().context("finding the running program")?;
         let store = Arc::new(LocalStore::open(self.home.store())?);
         let mine = Mine {
@@ -230,7 +224,7 @@ impl Run {
             None => SampleSource::Chain,
         };
         let mut validators = Vec::new();
-        for member in &network.validators {
+        for member in &network.team.validators {
             let directory = self.home.validator(&member.name);
             let genesis = network.client.genesis_hash().0;
             let ledger = Ledger::open(&directory, &genesis, tricorder::NAME).await?;
@@ -248,14 +242,14 @@ impl Run {
             };
             validators.push(Validator::new(setup, ledger));
         }
-        let goal = self.goal(validators.len())?;
+        let goal = self.goal()?;
         let outcome = self.rounds(&network, validators, goal).await;
         let interrupted = matches!(outcome, Err(Failure::Interrupted));
         // Without --rounds, Ctrl-C is how a run ends.
         if !(outcome.is_ok() || interrupted && goal.is_none()) {
             return outcome;
         }
-        let finished = self.board().finished(network.validators.len());
+        let finished = self.board().finished();
         let state = network.client.finalized().await?;
         let board = self.board().clone();
         let leaderboard = board.leaderboard(finished, &network, &state).await?;
@@ -278,11 +272,11 @@ impl Run {
 
     /// The round to stop after. A command that was stopped before its goal keeps it; one that reached
     /// it gets new rounds on top.
-    fn goal(&self, validators: usize) -> Result<Option<u64>, Failure> {
+    fn goal(&self) -> Result<Option<u64>, Failure> {
         let Some(rounds) = self.up.rounds else {
             return Ok(None);
         };
-        let finished = self.board().finished(validators);
+        let finished = self.board().finished();
         let before = self.manifest.rounds_before;
         if finished < before + rounds {
             return Ok(Some(before + rounds));
@@ -301,7 +295,6 @@ impl Run {
         validators: Vec<Validator>,
         goal: Option<u64>,
     ) -> Result<(), Failure> {
-        let count = validators.len();
         let (done, mut finished) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         for mut validator in validators {
@@ -316,9 +309,9 @@ impl Run {
             });
         }
         drop(done);
-        let mut shown = self.board().finished(count);
+        let mut shown = self.board().finished();
         while finished.recv().await.is_some() {
-            let round = self.board().finished(count);
+            let round = self.board().finished();
             if round > shown {
                 shown = round;
                 let state = network.client.finalized().await?;

@@ -18,9 +18,11 @@ pub const TEMPO: u16 = 40;
 
 /// What each coldkey is given from the development account, and what a validator stakes of it.
 const OWNER_FUNDS: u64 = 5_000 * TAO;
-const VALIDATOR_FUNDS: u64 = 2_000 * TAO;
+const VALIDATOR_FUNDS: u64 = 101_000 * TAO;
 const MINER_FUNDS: u64 = 100 * TAO;
-const STAKE: u64 = 1_000 * TAO;
+/// So much that what miners earn in a day does not outweigh it: earned stake counts as well, and votes
+/// for nobody.
+const STAKE: u64 = 100_000 * TAO;
 
 /// A participant with its keys.
 #[derive(Clone)]
@@ -40,52 +42,69 @@ impl Member {
     }
 }
 
+/// Everybody in a home.
+pub struct Team {
+    owner: Member,
+    /// In the order in which they register.
+    pub validators: Vec<Member>,
+    /// In the order in which they register, after the validators.
+    pub miners: Vec<Member>,
+}
+
+impl Team {
+    /// Open everybody's keys; those that are not there are made.
+    pub fn open(home: &Home, validators: u16, miners: u16) -> Result<Self, Failure> {
+        let members = |kind: &str, count: u16, funds| -> Result<Vec<Member>, Failure> {
+            let numbers = 1..=count;
+            numbers
+                .map(|number| member(home, &format!("{kind}-{number}"), funds))
+                .collect()
+        };
+        Ok(Self {
+            owner: member(home, "owner", OWNER_FUNDS)?,
+            validators: members("validator", validators, VALIDATOR_FUNDS)?,
+            miners: members("miner", miners, MINER_FUNDS)?,
+        })
+    }
+
+    /// Validators, then miners.
+    pub fn neurons(&self) -> impl Iterator<Item = &Member> {
+        self.validators.iter().chain(&self.miners)
+    }
+}
+
 /// An established network.
 pub struct Network {
     /// The chain.
     pub client: ChainClient,
     /// The subnet.
     pub netuid: u16,
-    /// In the order of their uids.
-    pub validators: Vec<Member>,
-    /// In the order of their uids.
-    pub miners: Vec<Member>,
+    /// Everybody on it.
+    pub team: Team,
 }
 
 impl Network {
-    /// Make sure that everything exists, and return it.
+    /// Make sure that everything exists on chain, and return it.
     pub async fn establish(
         client: ChainClient,
-        home: &Home,
-        validators: u16,
-        miners: u16,
+        team: Team,
         name: &str,
         events: &Events,
     ) -> Result<Self, Failure> {
-        let owner = member(home, "owner", OWNER_FUNDS)?;
-        let team = |kind: &str, count: u16, funds| -> Result<Vec<Member>, Failure> {
-            (1..=count)
-                .map(|number| member(home, &format!("{kind}-{number}"), funds))
-                .collect()
-        };
-        let validators = team("validator", validators, VALIDATOR_FUNDS)?;
-        let miners = team("miner", miners, MINER_FUNDS)?;
-        let everyone = || std::iter::once(&owner).chain(&validators).chain(&miners);
-
         let steps = Steps { client: &client };
         // Anybody has this key; it exists on development chains only.
         let faucet = Keypair::from_uri("//Alice").context("the development account")?;
-        steps.fund(&faucet, everyone()).await?;
-        let netuid = steps.subnet(&owner).await?;
-        steps.configure(&faucet, &owner, netuid).await?;
+        steps.fund(&faucet, &team).await?;
+        let netuid = steps.subnet(&team.owner).await?;
+        steps.configure(&faucet, &team.owner, netuid).await?;
         let name = name.to_owned();
         events.emit(&Event::SubnetReady { netuid, name });
-        for member in validators.iter().chain(&miners) {
+        for member in team.neurons() {
             let uid = steps.register(member, netuid).await?;
             let hotkey = member.account();
             events.emit(&Event::Registered { hotkey, uid });
         }
-        for validator in &validators {
+        for validator in &team.validators {
             let rao = steps.stake(validator, netuid).await?;
             let hotkey = validator.account();
             events.emit(&Event::Staked { hotkey, rao });
@@ -93,8 +112,7 @@ impl Network {
         Ok(Self {
             client,
             netuid,
-            validators,
-            miners,
+            team,
         })
     }
 }
@@ -145,14 +163,10 @@ impl Steps<'_> {
         }
     }
 
-    async fn fund<'m>(
-        &self,
-        faucet: &Keypair,
-        members: impl Iterator<Item = &'m Member>,
-    ) -> anyhow::Result<()> {
+    async fn fund(&self, faucet: &Keypair, team: &Team) -> anyhow::Result<()> {
         let state = self.client.finalized().await?;
         let mut transfers = Vec::new();
-        for member in members {
+        for member in team.neurons().chain([&team.owner]) {
             let account = member.coldkey.account();
             // An account that ever held anything was funded: what it spent is not given again.
             if state.balance(account).await? == 0 && state.nonce(account).await? == 0 {

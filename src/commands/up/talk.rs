@@ -1,6 +1,6 @@
 //! Events as people read them: one line each, bars for long work, everything in the log.
 
-use super::network::Network;
+use super::network::Team;
 use crate::printer::Printer;
 use agon_arena::event::Event;
 use agon_keys::AccountId;
@@ -24,9 +24,9 @@ impl Talk {
     }
 
     /// Call hotkeys by the names they have in this home.
-    pub fn introduce(&self, network: &Network) {
+    pub fn introduce(&self, team: &Team) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        for member in network.validators.iter().chain(&network.miners) {
+        for member in team.neurons() {
             names.insert(member.account(), member.name.clone());
         }
     }

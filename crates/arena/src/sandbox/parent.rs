@@ -7,7 +7,7 @@ use super::protocol::{
 };
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
-use agon_model::inference::Tensor;
+use agon_model::inference::{ENVIRONMENT, Tensor};
 use agon_model::inspect::RefusalKind;
 use agon_model::metrics;
 use std::io;
@@ -79,25 +79,18 @@ impl Sandbox {
         Self { program }
     }
 
-    /// Ask `model` every item and score its answers. The second value is the strength of the
-    /// isolation the child reported.
+    /// Ask `model` every item and score its answers. The second value says what the isolation on this
+    /// machine lacks, if anything.
     pub async fn judge(
         &self,
         competition: Arc<dyn Competition>,
         model: &[u8],
         items: &[usize],
-    ) -> Result<(Judgement, Strength), SandboxError> {
+    ) -> Result<(Judgement, Option<&'static str>), SandboxError> {
         let budget = competition.budget();
         let limits = competition.limits();
-        if let Err(refusal) = agon_model::inspect::check_size(model.len() as u64, &limits) {
-            let strength = Strength {
-                landlock: true,
-                system_calls: true,
-            };
-            return Ok((
-                Judgement::failed(Outcome::TooLarge, refusal.to_string()),
-                strength,
-            ));
+        if let Err(refused) = agon_model::inspect::check_size(model.len() as u64, &limits) {
+            return Ok((refusal(refused.kind, refused.to_string()), None));
         }
         let job = Job {
             memory_bytes: budget.memory_bytes,
@@ -106,26 +99,29 @@ impl Sandbox {
             contract: competition.contract(),
         };
         let mut worker = Worker::start(&self.program, budget)?;
-        let strength = worker.hello(&job, &self.program).await?;
-        let stopped = match worker.ask_all(&competition, model, items).await {
-            Ok(answers) => {
-                let score = competition.score(items, &answers, model.len() as u64);
-                Stopped::Judged(Judgement {
-                    outcome: Outcome::Scored,
-                    reason: None,
-                    score: Some(score),
-                })
-            }
-            Err(stopped) => stopped,
+        let weakness = worker.hello(&job, &self.program).await?.weakness();
+        let judgement = match worker.ask_all(&competition, model, items).await {
+            Ok(answers) => Judgement {
+                outcome: Outcome::Scored,
+                reason: None,
+                score: Some(competition.score(items, &answers, model.len() as u64)),
+            },
+            Err(Stopped::Judged(judgement)) => judgement,
+            Err(Stopped::Late(reason)) => Judgement::failed(Outcome::TooSlow, reason),
+            Err(Stopped::Gone) => worker.post_mortem(job.memory_bytes).await,
+            Err(Stopped::Ours(error)) => return Err(error),
         };
-        let judgement = match stopped {
-            Stopped::Judged(judgement) => judgement,
-            Stopped::Late(reason) => Judgement::failed(Outcome::TooSlow, reason),
-            Stopped::Gone => worker.post_mortem(job.memory_bytes).await,
-            Stopped::Ours(error) => return Err(error),
-        };
-        Ok((judgement, strength))
+        Ok((judgement, weakness))
     }
+}
+
+/// What inspection refused, as an outcome.
+fn refusal(kind: RefusalKind, reason: String) -> Judgement {
+    let outcome = match kind {
+        RefusalKind::TooLarge | RefusalKind::GiantShape => Outcome::TooLarge,
+        _ => Outcome::Refused,
+    };
+    Judgement::failed(outcome, reason)
 }
 
 struct Worker {
@@ -143,12 +139,12 @@ impl Worker {
             program: program.to_owned(),
             source,
         };
-        // The model must not learn which validator runs it: no arguments but one, no environment
-        // (one variable keeps the inference library from starting a thread for each core).
+        // The model must not learn which validator runs it: no arguments but one, no environment but
+        // what keeps the inference library from starting a thread for each core.
         let mut child = Command::new(program)
             .arg(WORKER_ARGUMENT)
             .env_clear()
-            .env("RTEN_NUM_THREADS", "1")
+            .env(ENVIRONMENT.0, ENVIRONMENT.1)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -216,14 +212,8 @@ impl Worker {
         let loaded = self.read(MAX_TEXT, until, slow_load).await?;
         let declared = match serde_json::from_slice(&loaded) {
             Ok(Loaded::Ready(declared)) => declared,
-            Ok(Loaded::Refused(RefusalKind::TooLarge, reason)) => {
-                return Err(Stopped::Judged(Judgement::failed(
-                    Outcome::TooLarge,
-                    reason,
-                )));
-            }
-            Ok(Loaded::Refused(_, reason)) => {
-                return Err(Stopped::Judged(Judgement::failed(Outcome::Refused, reason)));
+            Ok(Loaded::Refused(kind, reason)) => {
+                return Err(Stopped::Judged(refusal(kind, reason)));
             }
             Err(_) => return Err(Stopped::Gone),
         };

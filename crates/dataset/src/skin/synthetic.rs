@@ -2,7 +2,7 @@
 //!
 //! They are drawn, not photographed: useful to see a network learn and a competition run, worthless as medicine.
 //! Seven classes are drawn with overlapping distributions of size, outline, colours and structures (see
-//! [`appearance`]), some lesions lean towards another class, some are shown several times, and hairs, lighting and
+//! `appearance.rs`), some lesions lean towards another class, some are shown several times, and hairs, lighting and
 //! lens shadow disturb the view, so that a small network can learn them but not perfectly. Age, sex and site lean a
 //! little with the class, as in the real data.
 //!

@@ -1,4 +1,4 @@
-use agon_neuron::{H256, ReadError};
+use agon_neuron::{Call, H256, ReadError};
 
 use crate::world::*;
 
@@ -43,5 +43,22 @@ async fn absent_things_have_defaults_and_do_not_fail() {
     assert!(state.weights(999).await.unwrap().is_empty());
     assert!(state.metagraph(999).await.unwrap().is_empty());
     assert!(state.commitments(999).await.unwrap().is_empty());
+    node.stop().await;
+}
+
+/// Validators run their loops as tasks, which may move between threads.
+#[tokio::test]
+async fn everything_can_run_in_a_task() {
+    fn sendable<T: Send>(_: T) {}
+    let (node, client) = start().await;
+    let state = client.finalized().await.unwrap();
+    let alice = key("Alice");
+    let call = || Call::start_call(1);
+    let signed = client.prepare(call(), &alice).await.unwrap();
+    sendable(state.metagraph(1));
+    sendable(state.commitments(1));
+    sendable(client.prepare(call(), &alice));
+    sendable(client.send(&signed));
+    sendable(client.submit(call(), &alice));
     node.stop().await;
 }

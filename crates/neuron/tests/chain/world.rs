@@ -19,10 +19,13 @@ pub fn key(name: &str) -> Keypair {
 
 /// Alice is root; `rich` and she own much.
 pub fn genesis(rich: u64) -> Genesis {
-    let names = ["Alice", "Bob", "Charlie", "Dave"];
-    let endowed = names.map(|name| (key(name).account().0.into(), rich));
+    let people = ["Alice", "Bob", "Charlie", "Dave"].map(|name| (key(name), rich));
+    let hotkeys = ["owner", "miner", "one", "two"].map(|name| (hotkey_pair(name), TAO));
+    let endowed = people.into_iter().chain(hotkeys);
     Genesis {
-        endowed: endowed.to_vec(),
+        endowed: endowed
+            .map(|(key, rao)| (key.account().0.into(), rao))
+            .collect(),
         sudo: key("Alice").account().0.into(),
     }
 }
@@ -41,7 +44,7 @@ pub fn any_port() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 
-/// A node with a block every 20 ms, and a client of it.
+/// A node with a block every 40 ms, and a client of it.
 pub async fn start() -> (Node, ChainClient) {
     let node = start_at(
         any_port(),

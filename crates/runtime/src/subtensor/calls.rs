@@ -53,7 +53,6 @@ mod calls {
         /// Announces where the calling hotkey can be reached.
         #[pallet::call_index(4)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
-        #[allow(clippy::too_many_arguments)] // the public chain's signature
         pub fn serve_axon(
             origin: OriginFor<T>,
             netuid: u16,

@@ -28,8 +28,8 @@ impl<T: Config> Pallet<T> {
         };
         PendingServerEmission::<T>::remove(netuid);
         PendingValidatorEmission::<T>::remove(netuid);
-        Self::pay_owner(netuid, PendingOwnerCut::<T>::take(netuid));
         Self::pay_neurons(netuid, &hotkeys, &output, miners, validators);
+        Self::pay_owner(netuid, PendingOwnerCut::<T>::take(netuid));
         Self::store_epoch(netuid, index, &hotkeys, output);
         true
     }

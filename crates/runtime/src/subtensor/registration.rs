@@ -46,6 +46,7 @@ impl<T: Config> Pallet<T> {
 
         // The price buys the subnet's token, which is destroyed: it stays in the pool and nobody owns it.
         Self::pay_into_pool(&coldkey, netuid, price)?;
+        Self::count_trade(netuid, price);
         Self::own_hotkey(&coldkey, &hotkey);
         let uid = match replaced {
             Some(uid) => {
@@ -202,7 +203,7 @@ fn scale(value: u64, factor: u128, bits: u32) -> u64 {
     u64::try_from(product >> bits).unwrap_or(u64::MAX)
 }
 
-fn set<V>(column: &mut Vec<V>, uid: u16, value: V) {
+fn set<V>(column: &mut [V], uid: u16, value: V) {
     if let Some(slot) = column.get_mut(usize::from(uid)) {
         *slot = value;
     }

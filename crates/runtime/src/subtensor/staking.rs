@@ -30,15 +30,22 @@ impl<T: Config> Pallet<T> {
         T::Currency::transfer(coldkey, &pool, amount, Preservation::Preserve)?;
         SubnetTAO::<T>::mutate(netuid, |tao| *tao = tao.saturating_add(amount));
         TotalStake::<T>::mutate(|total| *total = total.saturating_add(amount));
-        SubnetVolume::<T>::mutate(netuid, |volume| {
-            *volume = volume.saturating_add(u128::from(amount))
-        });
         Ok(())
+    }
+
+    /// Counts what was bought or sold.
+    pub(super) fn count_trade(netuid: u16, amount: u64) {
+        SubnetVolume::<T>::mutate(netuid, |volume| {
+            *volume = volume.saturating_add(u128::from(amount));
+        });
     }
 
     /// Makes a coldkey the owner of a hotkey nobody owns.
     pub(super) fn own_hotkey(coldkey: &AccountId32, hotkey: &AccountId32) {
         if !Owner::<T>::contains_key(hotkey) {
+            // A hotkey sends transactions that cost nothing and need not own TAO, so its account
+            // exists of itself.
+            frame_system::Pallet::<T>::inc_sufficients(hotkey);
             Owner::<T>::insert(hotkey, coldkey);
             OwnedHotkeys::<T>::mutate(coldkey, |hotkeys| hotkeys.push(hotkey.clone()));
             StakingHotkeys::<T>::mutate(coldkey, |hotkeys| hotkeys.push(hotkey.clone()));
@@ -67,6 +74,7 @@ impl<T: Config> Pallet<T> {
         );
         Self::pay_into_pool(&coldkey, netuid, amount)?;
         SubnetAlphaOut::<T>::mutate(netuid, |alpha| *alpha = alpha.saturating_add(amount));
+        Self::count_trade(netuid, amount);
         Self::deposit_stake(&hotkey, &coldkey, netuid, amount);
         Self::deposit_event(Event::StakeAdded(
             coldkey, hotkey, amount, amount, netuid, 0,
@@ -101,9 +109,7 @@ impl<T: Config> Pallet<T> {
             .map_err(|_| Error::<T>::InsufficientLiquidity)?;
         SubnetTAO::<T>::mutate(netuid, |tao| *tao = tao.saturating_sub(amount));
         TotalStake::<T>::mutate(|total| *total = total.saturating_sub(amount));
-        SubnetVolume::<T>::mutate(netuid, |volume| {
-            *volume = volume.saturating_add(u128::from(amount))
-        });
+        Self::count_trade(netuid, amount);
         SubnetAlphaOut::<T>::mutate(netuid, |alpha| *alpha = alpha.saturating_sub(amount));
         Self::withdraw_stake(&hotkey, &coldkey, netuid, amount);
         Self::deposit_event(Event::StakeRemoved(

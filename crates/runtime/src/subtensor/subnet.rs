@@ -95,7 +95,6 @@ impl<T: Config> Pallet<T> {
             .ok_or(Error::<T>::SubnetLimitReached)?;
 
         Self::pay_into_pool(&coldkey, netuid, cost)?;
-        SubnetVolume::<T>::remove(netuid);
         SubnetAlphaIn::<T>::insert(netuid, cost);
         SubnetLocked::<T>::insert(netuid, cost);
         NetworkLastLockCost::<T>::put(cost);
