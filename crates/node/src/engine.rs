@@ -36,7 +36,7 @@ use std::{
 const TRIE_CACHE_BYTES: usize = 32 << 20;
 
 /// The stack a runtime call runs on: calls nested as deeply as FRAME allows need more than a thread's default.
-const STACK_BYTES: usize = 256 << 20;
+const STACK_BYTES: usize = 16 << 20;
 
 /// A runtime function that panicked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -277,25 +277,15 @@ fn draft(
         if held_back.contains(&candidate.sender) {
             continue;
         }
-        overlay.start_transaction();
-        let outcome = enter(&mut overlay, backend, || {
+        let outcome = attempt(&mut overlay, backend, || {
             Executive::apply_extrinsic(candidate.extrinsic.clone())
         });
-        if let Ok(Ok(_)) = outcome {
-            overlay
-                .commit_transaction()
-                .expect("the transaction was opened above and FRAME closes its own");
-            body.push(candidate.bytes.clone());
-            included.push(candidate.clone());
-            continue;
-        }
-        // A panic leaves the runtime's own storage transactions open inside ours.
-        while overlay.transaction_depth() > 0 {
-            overlay
-                .rollback_transaction()
-                .expect("the depth says that a transaction is open");
-        }
         match outcome {
+            Ok(Ok(_)) => {
+                body.push(candidate.bytes.clone());
+                included.push(candidate.clone());
+                continue;
+            }
             Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources)))
                 if !included.is_empty() =>
             {
@@ -307,7 +297,6 @@ fn draft(
             Err(panicked) => {
                 tracing::error!(hash = ?candidate.hash, %panicked, "transaction dropped")
             }
-            Ok(Ok(_)) => {}
         }
         held_back.insert(candidate.sender.clone());
         invalid.push(candidate.clone());
@@ -340,6 +329,29 @@ fn enter<B: Backend<BlakeTwo256>, R>(
     .map_err(Panicked::from)
 }
 
+/// Enters the runtime and keeps what `f` writes only when it succeeds.
+fn attempt<B: Backend<BlakeTwo256>, R, E>(
+    overlay: &mut OverlayedChanges<BlakeTwo256>,
+    backend: &B,
+    f: impl FnOnce() -> Result<R, E>,
+) -> Result<Result<R, E>, Panicked> {
+    overlay.start_transaction();
+    let outcome = enter(overlay, backend, f);
+    if let Ok(Ok(_)) = outcome {
+        overlay
+            .commit_transaction()
+            .expect("opened above, and FRAME closes its own");
+        return outcome;
+    }
+    // A panic leaves the runtime's own storage transactions open inside ours.
+    while overlay.transaction_depth() > 0 {
+        overlay
+            .rollback_transaction()
+            .expect("the depth says that one is open");
+    }
+    outcome
+}
+
 /// The root after the overlay's changes, and the trie nodes they add. Nodes they make obsolete are kept, for the past.
 fn changes<B: Backend<BlakeTwo256>>(
     overlay: &mut OverlayedChanges<BlakeTwo256>,
@@ -364,4 +376,39 @@ fn on_deep_stack<R: Send>(f: impl FnOnce() -> R + Send) -> Result<R, Panicked> {
             Err(error) => Err(Panicked(format!("it was not started: {error}"))),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sp_io::storage;
+
+    #[test]
+    fn a_panic_leaves_no_trace_in_the_state() {
+        let backend = InMemoryBackend::<BlakeTwo256>::default();
+        let mut overlay = OverlayedChanges::default();
+        let mut try_to = |f: fn() -> Result<(), ()>| attempt(&mut overlay, &backend, f);
+        let kept = || {
+            storage::set(b"kept", b"1");
+            Ok(())
+        };
+        assert_eq!(try_to(kept), Ok(Ok(())));
+        let panics = || {
+            storage::set(b"kept", b"2");
+            storage::start_transaction();
+            storage::start_transaction();
+            storage::set(b"lost", b"3");
+            panic!("as a runtime may")
+        };
+        assert_eq!(try_to(panics), Err(Panicked("as a runtime may".into())));
+        let fails = || {
+            storage::set(b"lost", b"4");
+            Err(())
+        };
+        assert_eq!(try_to(fails), Ok(Err(())));
+        let read = || (storage::get(b"kept"), storage::get(b"lost"));
+        let (kept, lost) = enter(&mut overlay, &backend, read).expect("reading does not panic");
+        assert_eq!((kept.as_deref(), lost), (Some(&b"1"[..]), None));
+        assert_eq!(overlay.transaction_depth(), 0);
+    }
 }

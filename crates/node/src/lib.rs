@@ -33,7 +33,7 @@ use std::{
 use storage::Storage;
 use tokio::{
     sync::watch,
-    task::{JoinHandle, spawn_blocking},
+    task::{JoinError, JoinHandle, spawn_blocking},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -73,9 +73,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The runtime that this future runs on is shutting down.
-    #[error("the node was interrupted while it started")]
-    Interrupted,
+    /// Opening the database panicked, or the tokio runtime is shutting down.
+    #[error("the node was interrupted while it opened its database: {0}")]
+    Interrupted(#[from] JoinError),
 }
 
 /// Why a running node gave up.
@@ -113,7 +113,7 @@ impl Node {
             let storage = database.map_or_else(Storage::in_memory, |path| Storage::open(&path))?;
             Ok::<_, StartError>(Arc::new(Chain::open(storage, &genesis, closing)?))
         });
-        let chain = opened.await.map_err(|_| StartError::Interrupted)??;
+        let chain = opened.await??;
         let (address, server) =
             rpc::serve(listen, chain.clone())
                 .await
@@ -124,6 +124,9 @@ impl Node {
                         source,
                     },
                 })?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "other machines can reach the node, and it admits everybody");
+        }
         tracing::info!(%address, number = chain.head().header.number, "the node is serving");
 
         let stop = CancellationToken::new();

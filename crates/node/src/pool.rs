@@ -195,3 +195,115 @@ impl Pool {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agon_runtime::{RuntimeCall, UncheckedExtrinsic};
+
+    fn account(byte: u8) -> AccountId {
+        AccountId::new([byte; 32])
+    }
+
+    /// A transaction as the pool sees it; what it calls is of no concern here.
+    fn transaction(sender: u8, nonce: Nonce, size: usize, death: u64) -> Transaction {
+        let call = RuntimeCall::System(frame_system::Call::remark { remark: vec![] });
+        Transaction {
+            hash: H256::from_low_u64_be(u64::from(sender) << 32 | u64::from(nonce)),
+            sender: account(sender),
+            nonce,
+            death,
+            bytes: vec![0; size],
+            extrinsic: UncheckedExtrinsic::new_bare(call),
+        }
+    }
+
+    fn ready(pool: &mut Pool, nonces: &[(u8, Nonce)], number: u32) -> Vec<(AccountId, Nonce)> {
+        let nonces = nonces
+            .iter()
+            .map(|(sender, nonce)| (account(*sender), *nonce))
+            .collect();
+        let ready = pool.ready(&nonces, number);
+        ready
+            .iter()
+            .map(|transaction| (transaction.sender.clone(), transaction.nonce))
+            .collect()
+    }
+
+    #[test]
+    fn the_order_is_that_of_arrival_as_far_as_nonces_allow() {
+        let mut pool = Pool::default();
+        for (sender, nonce) in [(9, 0), (3, 6), (9, 1), (3, 5), (1, 0), (9, 3)] {
+            pool.insert(transaction(sender, nonce, 1, u64::MAX))
+                .expect("there is room");
+        }
+        let order = ready(&mut pool, &[(1, 0), (3, 5), (9, 0)], 1);
+        // 3's sixth came early but waits for its fifth; 9's third misses its second.
+        let expected = [(9, 0), (9, 1), (3, 5), (3, 6), (1, 0)];
+        assert_eq!(
+            order,
+            expected.map(|(sender, nonce)| (account(sender), nonce))
+        );
+        assert_eq!(pool.next_nonce(&account(9), 0), 2);
+    }
+
+    #[test]
+    fn stale_and_expired_transactions_leave_and_make_room() {
+        let mut pool = Pool::default();
+        let stale = pool
+            .insert(transaction(1, 0, 7, u64::MAX))
+            .expect("there is room");
+        let expired = pool
+            .insert(transaction(1, 2, 7, 10))
+            .expect("there is room");
+        let mut waiting = pool
+            .insert(transaction(1, 3, 7, 11))
+            .expect("there is room");
+        assert_eq!(ready(&mut pool, &[(1, 1)], 10), []);
+        assert_eq!(stale.blocking_recv(), Ok(Fate::Invalid));
+        assert_eq!(expired.blocking_recv(), Ok(Fate::Invalid));
+        assert!(waiting.try_recv().is_err());
+        assert_eq!(
+            (pool.bytes, pool.hashes.len(), pool.pending().len()),
+            (7, 1, 1)
+        );
+        pool.remove(&transaction(1, 3, 7, 11), Fate::Invalid);
+        assert_eq!(
+            (pool.bytes, pool.hashes.len(), pool.queues.len()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn every_cap_holds() {
+        let mut pool = Pool::default();
+        for nonce in 0..MAX_PER_ACCOUNT as Nonce {
+            pool.insert(transaction(1, nonce, 1, u64::MAX))
+                .expect("there is room");
+        }
+        let more = transaction(1, Nonce::MAX, 1, u64::MAX);
+        assert_eq!(
+            pool.insert(more).err(),
+            Some(Refusal::Full),
+            "one account's share"
+        );
+        assert_eq!(
+            pool.insert(transaction(2, 0, MAX_BYTES, u64::MAX)).err(),
+            Some(Refusal::Full),
+            "bytes"
+        );
+        for nonce in 0..(MAX_TRANSACTIONS - MAX_PER_ACCOUNT) as Nonce {
+            pool.insert(transaction(2, nonce, 1, u64::MAX))
+                .expect("there is room");
+        }
+        assert_eq!(
+            pool.insert(transaction(3, 0, 1, u64::MAX)).err(),
+            Some(Refusal::Full),
+            "transactions"
+        );
+        assert_eq!(
+            pool.insert(transaction(1, 0, 1, u64::MAX)).err(),
+            Some(Refusal::AlreadyImported)
+        );
+    }
+}

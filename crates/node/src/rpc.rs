@@ -27,7 +27,7 @@ const MAX_REQUEST_BYTES: u32 = 8 << 20;
 const MAX_RESPONSE_BYTES: u32 = 64 << 20;
 const MAX_BATCH: u32 = 128;
 
-type Module = RpcModule<Arc<Chain>>;
+type Module = RpcModule<Chain>;
 
 /// Serves `chain`; gives the address that was bound. Stops when every handle is dropped.
 pub async fn serve(
@@ -53,7 +53,7 @@ pub async fn serve(
 }
 
 fn module(chain: Arc<Chain>) -> Result<Module, RegisterMethodError> {
-    let mut module = RpcModule::new(chain);
+    let mut module = RpcModule::from_arc(chain);
     author::register(&mut module)?;
     blocks::register(&mut module)?;
     state::register(&mut module)?;

@@ -27,7 +27,7 @@ const TEMPORARY: &str = ".checkpoint-";
 
 /// What a run's result depends on. A checkpoint continues only the run that it belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Fingerprint {
+pub(crate) struct Fingerprint {
     /// All options but the number of threads.
     pub options: FitOptions,
     /// The model as it was before training.
@@ -55,7 +55,7 @@ pub struct EpochRecord {
 
 /// The best weights so far.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Best {
+pub(crate) struct Best {
     /// The epoch they come from, counted from one.
     pub epoch: usize,
     /// Their score.
@@ -66,7 +66,7 @@ pub struct Best {
 
 /// Everything that the next epoch starts from.
 #[derive(Clone, Debug, PartialEq)]
-pub struct State {
+pub(crate) struct State {
     /// The weights being trained.
     pub weights: Weights,
     /// The optimiser's memory.
@@ -113,7 +113,7 @@ struct Header {
 
 /// A directory of checkpoints of one run.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     directory: PathBuf,
     fingerprint: Fingerprint,
 }

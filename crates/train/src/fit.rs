@@ -207,7 +207,8 @@ pub fn fit(
         let loss = run.epoch(epoch, &mut state, observer)?;
         let judged = state.averaged.as_ref().unwrap_or(&state.weights);
         let score = run.score(epoch, judged)?;
-        if state.best.as_ref().is_none_or(|best| score > best.score) {
+        // Among equals the later one: it was trained longer, at a lower learning rate.
+        if state.best.as_ref().is_none_or(|best| score >= best.score) {
             let weights = judged.clone();
             state.best = Some(Best {
                 epoch,
@@ -319,9 +320,7 @@ impl Run<'_> {
             let mut gradient = gradient.map_err(|source| FitError::Execute { epoch, source })?;
             let loss = gradient.loss;
             if !loss.is_finite() {
-                let what = "the loss";
-                let value = loss;
-                return Err(FitError::Diverged { epoch, what, value });
+                return Err(diverged(epoch, "the loss", loss));
             }
             if let Some(limit) = options.gradient_clip {
                 optimiser::clip(&mut gradient.parameters, limit);
@@ -433,10 +432,12 @@ impl Run<'_> {
         if score.is_finite() {
             return Ok(score);
         }
-        let what = "the score";
-        let value = score;
-        Err(FitError::Diverged { epoch, what, value })
+        Err(diverged(epoch, "the score", score))
     }
+}
+
+fn diverged(epoch: usize, what: &'static str, value: f64) -> FitError {
+    FitError::Diverged { epoch, what, value }
 }
 
 fn scale(moments: &mut Moments, share: f32) {

@@ -188,3 +188,67 @@ fn variances(graph: &GraphProto) -> std::collections::BTreeSet<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use agon_model::architecture::{LesionClassifier, lesion_classifier};
+
+    use super::*;
+    use crate::program::Program;
+
+    fn deviation(values: &[f32]) -> f32 {
+        (values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32).sqrt()
+    }
+
+    #[test]
+    fn every_role_gets_its_distribution() {
+        let mut model = lesion_classifier(&LesionClassifier::default()).unwrap();
+        initialise(&mut model, 1).unwrap();
+        let (program, weights) = Program::compile(&model).unwrap();
+        let mut kernels = 0;
+        for (parameter, values) in program.parameters.iter().zip(&weights.parameters) {
+            match parameter.role {
+                Role::Scale => assert!(values.iter().all(|&v| v == 1.0)),
+                Role::Bias => assert!(values.iter().all(|&v| v == 0.0)),
+                Role::Kernel if values.len() > 4000 => {
+                    let fan_in: usize = parameter.dims[1..].iter().product();
+                    let variance = deviation(values).powi(2) * fan_in as f32;
+                    // 2 before a rectifier, 1 where the sum with the shortcut comes first.
+                    let close = |wanted: f32| (variance / wanted - 1.0).abs() < 0.15;
+                    assert!(close(1.0) || close(2.0), "{}: {variance}", parameter.name);
+                    kernels += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(kernels > 3);
+        // The last layer is small, the other matrix is not.
+        let matrices = program.parameters.iter().zip(&weights.parameters);
+        let matrices = matrices.filter(|(p, _)| matches!(p.role, Role::Matrix { .. }));
+        for (parameter, values) in matrices {
+            let last = parameter.dims[0] == 11;
+            assert_eq!(deviation(values) < 0.05, last, "{}", parameter.name);
+        }
+        for moments in &weights.statistics {
+            assert!(moments.mean.iter().all(|&v| v == 0.0));
+            assert!(moments.variance.iter().all(|&v| v == 1.0));
+        }
+    }
+
+    #[test]
+    fn values_depend_on_seed_and_name_alone() {
+        let initialised = |seed| {
+            let mut model = lesion_classifier(&LesionClassifier::small()).unwrap();
+            initialise(&mut model, seed).unwrap();
+            model
+        };
+        let first = initialised(1);
+        assert_eq!(first, initialised(1));
+        assert_ne!(first, initialised(2));
+        let mut reversed = lesion_classifier(&LesionClassifier::small()).unwrap();
+        reversed.graph_mut().initializer.reverse();
+        initialise(&mut reversed, 1).unwrap();
+        reversed.graph_mut().initializer.reverse();
+        assert_eq!(first, reversed);
+    }
+}

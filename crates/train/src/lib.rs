@@ -5,7 +5,7 @@
 //! - [`engine`]: what executes a program. [`engine::burn`] is the only one yet; everything it is given and returns is
 //!   a plain buffer, so that its types stay inside.
 //! - [`init`]: initial weights. [`loss`]: what is minimised. [`examples`]: where samples come from.
-//! - [`fit`]: the loop, with its [`options`], [`sampler`], [`optimiser`] and [`checkpoint`]s.
+//! - [`fit`]: the loop, with its [`options`], [`optimiser`] and [`checkpoint`]s.
 //! - [`export`]: weights into the file, checked in the judging runtime.
 //!
 //! It refuses to know where samples come from, what is done with a trained file, and anything of the network. It is
@@ -21,7 +21,7 @@ pub mod loss;
 pub mod optimiser;
 pub mod options;
 pub mod program;
-pub mod sampler;
+mod sampler;
 mod seed;
 mod shape;
 mod workers;

@@ -114,3 +114,79 @@ pub fn update_statistics(program: &Program, running: &mut [Moments], batch: &[Mo
         blend(&mut running.variance, &batch.variance);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use agon_model::builder::GraphBuilder;
+    use agon_model::{Dim, Model};
+    use burn::optim::{AdamWConfig, Optimizer};
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    fn linear() -> Model {
+        let mut graph = GraphBuilder::new("linear");
+        let x = graph.input("x", vec![Dim::Named("batch".into()), Dim::Fixed(3)]);
+        let y = graph.linear(&x, 2);
+        graph.output(&y, "y");
+        graph.finish().unwrap()
+    }
+
+    #[test]
+    fn it_is_burns_adamw() {
+        let (program, mut weights) = Program::compile(&linear()).unwrap();
+        let matrix = program
+            .parameters
+            .iter()
+            .position(|p| p.role.decays())
+            .unwrap();
+        weights.parameters[matrix] = vec![0.5, -1.0, 2.0, 0.0, 0.3, -0.2];
+        let reference = AdamWConfig::new()
+            .with_epsilon(EPSILON)
+            .with_weight_decay(0.1)
+            .build();
+        let device = Device::flex();
+        let mut tensor = Tensor::<1>::from_floats(weights.parameters[matrix].as_slice(), &device);
+        let mut memory = None;
+        let mut ours = AdamW::new(&weights);
+        for step in 0..50 {
+            let gradient: Vec<f32> = (0..6).map(|i| ((step * 7 + i * 3) as f32).sin()).collect();
+            let mut gradients = vec![vec![0.0; 2]; 2];
+            gradients[matrix] = gradient.clone();
+            ours.step(&program, &mut weights, &gradients, 0.01, 0.1);
+            let gradient = Tensor::<1>::from_floats(gradient.as_slice(), &device);
+            (tensor, memory) = reference.step(0.01, tensor, gradient, memory);
+        }
+        let expected = tensor.try_into_vec_as::<f32>().unwrap();
+        for (ours, theirs) in weights.parameters[matrix].iter().zip(expected) {
+            assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
+        }
+    }
+
+    #[test]
+    fn biases_do_not_decay() {
+        let (program, mut weights) = Program::compile(&linear()).unwrap();
+        for values in &mut weights.parameters {
+            values.fill(1.0);
+        }
+        let gradients: Vec<_> = weights
+            .parameters
+            .iter()
+            .map(|p| vec![0.0; p.len()])
+            .collect();
+        AdamW::new(&weights).step(&program, &mut weights, &gradients, 0.1, 0.5);
+        for (parameter, values) in program.parameters.iter().zip(&weights.parameters) {
+            let expected = if parameter.dims.len() == 2 { 0.95 } else { 1.0 };
+            assert!(values.iter().all(|&v| v == expected), "{}", parameter.name);
+        }
+    }
+
+    #[test]
+    fn clipping_bounds_the_norm_and_keeps_the_direction() {
+        let mut gradients = vec![vec![3.0], vec![0.0, 4.0]];
+        clip(&mut gradients, 10.0);
+        assert_eq!(gradients, [vec![3.0], vec![0.0, 4.0]]);
+        clip(&mut gradients, 2.5);
+        assert_eq!(gradients, [vec![1.5], vec![0.0, 2.0]]);
+    }
+}

@@ -442,8 +442,7 @@ impl<'a> Compiler<'a> {
             node: label.into(),
             reason: reason.into(),
         };
-        let mut taken = Vec::new();
-        for index in [3, 4] {
+        let mut take = |index: usize| {
             let slot = slots.get(index).copied().flatten();
             let slot = slot.ok_or_else(|| fail("has no running mean and variance"))?;
             // Statistics that two nodes share could not be updated by both.
@@ -452,20 +451,16 @@ impl<'a> Compiler<'a> {
                     "its running statistics are not float initialisers of its own",
                 ));
             };
-            let name = self.tensors.keys().copied().find(|&name| {
-                self.slots.get(name) == Some(&slot) && self.roles.statistics.contains(name)
-            });
-            let name = name.ok_or_else(|| fail("its running statistics are not initialisers"))?;
             if dims != [data.len()] {
                 return Err(fail("its running statistics are not vectors"));
             }
-            taken.push((name.to_owned(), slot, data));
-        }
-        let (Some((variance, variance_slot, variances)), Some((mean, mean_slot, means))) =
-            (taken.pop(), taken.pop())
-        else {
-            unreachable!("two indices give two tensors");
+            let mut names = self.tensors.keys();
+            let name = names.find(|&&name| self.slots.get(name) == Some(&slot));
+            let name = name.ok_or_else(|| fail("its running statistics are not initialisers"))?;
+            Ok(((*name).to_owned(), slot, data))
         };
+        let (mean, mean_slot, means) = take(3)?;
+        let (variance, variance_slot, variances) = take(4)?;
         if means.len() != variances.len() {
             return Err(fail("its running mean and variance differ in length"));
         }

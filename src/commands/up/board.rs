@@ -6,7 +6,7 @@ use agon_arena::event::Event;
 use agon_arena::ledger::{Evaluation, Ledger, LedgerError};
 use agon_arena::reward;
 use agon_keys::AccountId;
-use agon_neuron::{ChainState, Metagraph, ReadError};
+use agon_neuron::{ChainState, ReadError};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -144,17 +144,28 @@ impl Scoreboard {
                 let row = rows.and_then(|rows| rows.iter().find(|row| row.hotkey == hotkey));
                 let weight = weights.get(&hotkey).copied().unwrap_or(0);
                 let uid = uid(&hotkey);
-                MinerRow::new(
-                    member.name.clone(),
-                    Role::of(index),
-                    hotkey,
+                let metric = |name: &str| row.and_then(|row| row.metrics.get(name).copied());
+                MinerRow {
                     uid,
-                    row,
-                    reward::average(&scores),
+                    name: member.name.clone(),
+                    role: Role::of(index).as_str(),
+                    hotkey,
+                    digest: row
+                        .and_then(|row| row.artefact)
+                        .map(|digest| digest.to_string()),
+                    bytes: row.map_or(0, |row| row.bytes),
+                    outcome: row.map(|row| row.outcome.as_str()),
+                    reason: row.and_then(|row| row.reason.clone()),
+                    accuracy: metric("accuracy"),
+                    balanced_accuracy: metric("balanced_accuracy"),
+                    weighted_f1: metric("weighted_f1"),
+                    score: row.map_or(0.0, |row| row.score),
+                    average: reward::average(&scores),
                     weight,
-                    share(weight, total),
-                    &metagraph,
-                )
+                    share: share(weight, total),
+                    incentive: column(uid, &metagraph.incentive),
+                    emission: column(uid, &metagraph.emission),
+                }
             })
             .collect();
         miners.sort_by(|a, b| b.average.total_cmp(&a.average).then(a.uid.cmp(&b.uid)));
@@ -245,47 +256,6 @@ pub struct MinerRow {
     pub emission: u64,
 }
 
-impl MinerRow {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a row has as many parts as it has columns"
-    )]
-    fn new(
-        name: String,
-        role: Role,
-        hotkey: AccountId,
-        uid: Option<u16>,
-        row: Option<&Evaluation>,
-        average: f64,
-        weight: u16,
-        share: f64,
-        metagraph: &Metagraph,
-    ) -> Self {
-        let metric = |name: &str| row.and_then(|row| row.metrics.get(name).copied());
-        Self {
-            uid,
-            name,
-            role: role.as_str(),
-            hotkey,
-            digest: row
-                .and_then(|row| row.artefact)
-                .map(|digest| digest.to_string()),
-            bytes: row.map_or(0, |row| row.bytes),
-            outcome: row.map(|row| row.outcome.as_str()),
-            reason: row.and_then(|row| row.reason.clone()),
-            accuracy: metric("accuracy"),
-            balanced_accuracy: metric("balanced_accuracy"),
-            weighted_f1: metric("weighted_f1"),
-            score: row.map_or(0.0, |row| row.score),
-            average,
-            weight,
-            share,
-            incentive: column(uid, &metagraph.incentive),
-            emission: column(uid, &metagraph.emission),
-        }
-    }
-}
-
 /// One validator.
 #[derive(Clone, Debug, Serialize)]
 pub struct ValidatorRow {
@@ -346,16 +316,16 @@ impl Document {
 }
 
 impl Leaderboard {
-    /// The leaderboard as a table for people.
+    /// The leaderboard as a table for people; why somebody was not scored stands below it.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_preset(presets::UTF8_BORDERS_ONLY);
         table.set_header([
             "uid",
             "miner",
             "hotkey",
             "model",
-            "size",
+            "MiB",
             "accuracy",
             "balanced",
             "weighted F1",
@@ -363,26 +333,20 @@ impl Leaderboard {
             "weight",
             "incentive",
             "emission",
-            "what happened",
+            "outcome",
         ]);
-        let figure =
-            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+        let short = |text: &str| text.chars().take(8).collect::<String>();
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let figure = |value: Option<f64>| or_dash(value.map(|value| format!("{value:.4}")));
+        let mut reasons = String::new();
         for miner in &self.miners {
-            let short = |text: &str, length| text.chars().take(length).collect::<String>();
-            let happened = match (&miner.reason, miner.outcome) {
-                (Some(reason), Some(outcome)) => format!("{outcome}: {reason}"),
-                (_, Some(outcome)) => outcome.to_owned(),
-                (_, None) => "nothing submitted".to_owned(),
-            };
+            let size = miner.bytes as f64 / f64::from(1 << 20);
             table.add_row([
-                miner.uid.map_or("-".to_owned(), |uid| uid.to_string()),
+                or_dash(miner.uid.map(|uid| uid.to_string())),
                 format!("{} ({})", miner.name, miner.role),
-                format!("{}…", short(&miner.hotkey.to_string(), 8)),
-                miner
-                    .digest
-                    .as_ref()
-                    .map_or("-".to_owned(), |digest| short(digest, 8)),
-                format!("{:.2} MiB", miner.bytes as f64 / f64::from(1 << 20)),
+                short(&miner.hotkey.to_string()),
+                or_dash(miner.digest.as_deref().map(short)),
+                or_dash((miner.bytes > 0).then(|| format!("{size:.2}"))),
                 figure(miner.accuracy),
                 figure(miner.balanced_accuracy),
                 figure(miner.weighted_f1),
@@ -390,17 +354,18 @@ impl Leaderboard {
                 miner.weight.to_string(),
                 format!("{:.4}", f64::from(miner.incentive) / f64::from(u16::MAX)),
                 format!("{:.4}", miner.emission as f64 / super::network::TAO as f64),
-                happened,
+                miner.outcome.unwrap_or("nothing submitted").to_owned(),
             ]);
-        }
-        for index in [0, 4, 5, 6, 7, 8, 9, 10, 11] {
-            if let Some(column) = table.column_mut(index) {
-                column.set_cell_alignment(CellAlignment::Right);
+            if let Some(reason) = &miner.reason {
+                reasons.push_str(&format!("  {}: {reason}\n", miner.name));
             }
+        }
+        for column in table.column_iter_mut().skip(4).take(8) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
         let agree = |yes: bool| if yes { "yes" } else { "NO" };
         format!(
-            "Leaderboard after round {}, block {}\n{table}\nvalidators agree on the weights: {}; \
+            "Leaderboard after round {}, block {}\n{table}\n{reasons}  validators agree on the weights: {}; \
              incentive on chain matches them: {}",
             self.round,
             self.block,

@@ -45,12 +45,14 @@ pub fn isolate(memory_bytes: u64, processor_seconds: u64) -> io::Result<Strength
     };
     limit(Resource::Core, 0)?;
     limit(Resource::Fsize, 0)?;
-    limit(Resource::Nofile, 3)?;
     limit(Resource::As, memory_bytes)?;
     limit(Resource::Cpu, processor_seconds)?;
     rustix::thread::set_no_new_privs(true)?;
+    let landlock = deny_files_and_network();
+    // Only now: setting up Landlock takes a descriptor.
+    limit(Resource::Nofile, 3)?;
     Ok(Strength {
-        landlock: deny_files_and_network(),
+        landlock,
         system_calls: allow_listed_system_calls().is_ok(),
     })
 }

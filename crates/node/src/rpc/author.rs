@@ -37,10 +37,7 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     Ok(())
 }
 
-async fn submit(
-    params: &Params<'_>,
-    chain: Arc<Arc<Chain>>,
-) -> Result<Submitted, ErrorObjectOwned> {
+async fn submit(params: &Params<'_>, chain: Arc<Chain>) -> Result<Submitted, ErrorObjectOwned> {
     let bytes: Bytes = params.one()?;
     spawn_blocking(move || chain.submit(bytes.0))
         .await

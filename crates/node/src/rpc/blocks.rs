@@ -110,7 +110,7 @@ fn block(chain: &Chain, hash: Option<H256>) -> Result<Option<Value>, StorageErro
 }
 
 /// Sends the newest header and then every later one, without a gap.
-async fn follow(pending: PendingSubscriptionSink, chain: Arc<Arc<Chain>>) {
+async fn follow(pending: PendingSubscriptionSink, chain: Arc<Chain>) {
     let mut heads = chain.heads();
     let Some(sink) = accept(pending).await else {
         return;
@@ -138,7 +138,7 @@ async fn follow(pending: PendingSubscriptionSink, chain: Arc<Arc<Chain>>) {
 }
 
 /// A header that was not the newest any more when the subscriber was ready for it.
-async fn missed(chain: &Arc<Arc<Chain>>, number: u32) -> Option<Header> {
+async fn missed(chain: &Arc<Chain>, number: u32) -> Option<Header> {
     let chain = chain.clone();
     spawn_blocking(move || chain.header(number))
         .await

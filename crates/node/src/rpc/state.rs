@@ -190,7 +190,7 @@ fn followed_keys(params: &Params<'_>) -> Result<Vec<Bytes>, ErrorObjectOwned> {
 }
 
 /// Sends the values of all keys at once, and again whenever one has changed.
-async fn follow(keys: Vec<Bytes>, pending: PendingSubscriptionSink, chain: Arc<Arc<Chain>>) {
+async fn follow(keys: Vec<Bytes>, pending: PendingSubscriptionSink, chain: Arc<Chain>) {
     let mut heads = chain.heads();
     let Some(sink) = accept(pending).await else {
         return;

@@ -13,6 +13,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -277,9 +278,11 @@ async fn pay_and_tell(path: PathBuf) {
     }
 }
 
-/// A child's part: seals until it cannot, and prints why.
+/// A child's part: seals as fast as it can until it cannot, and prints why.
 async fn seal_and_tell(path: PathBuf) {
-    let (node, _client) = start_on(&path).await;
+    let mut options = options(Some(&path));
+    options.block_time = Duration::from_millis(1);
+    let node = Node::start(options).await.expect("the node starts");
     println!("gave-up {}", node.failed().await);
     node.stop().await;
 }
@@ -319,7 +322,7 @@ async fn kill_repeatedly(test: &str, kills: u32) {
             .last()
             .expect("the child pays");
         // Killed at another moment of a block each time, while it still seals.
-        std::thread::sleep(std::time::Duration::from_millis(u64::from(round * 7 % 23)));
+        std::thread::sleep(Duration::from_millis(u64::from(round * 7 % 23)));
         drop(child);
         let (block, owned) = last.split_once(' ').expect("a block and a balance");
         let (block, owned): (_, u64) = (json!(block), owned.parse().expect("a balance"));
@@ -390,7 +393,7 @@ async fn a_full_disk_ends_the_node_with_its_reason() {
 async fn a_long_chain_is_reopened_and_read_from_end_to_end() {
     let (_home, path) = home();
     let mut options = options(Some(&path));
-    options.block_time = std::time::Duration::from_millis(1);
+    options.block_time = Duration::from_millis(1);
     let node = Node::start(options).await.expect("the node starts");
     let client = Client::connect(&node.url()).await;
     let genesis = client.genesis_hash().await;

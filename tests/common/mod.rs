@@ -1,0 +1,104 @@
+//! The real binary in a private home: what every test from outside needs.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// The binary under test.
+pub const AGON: &str = env!("CARGO_BIN_EXE_agon");
+
+/// A directory of its own, in which commands run with nothing of the user's environment.
+pub struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { directory }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(AGON);
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary runs")
+    }
+
+    /// Run, expect success and one JSON document on standard output.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            errors(&output)
+        );
+        serde_json::from_slice(&output.stdout).expect("standard output is one JSON document")
+    }
+
+    /// Run, expect the status of a user's mistake and return what was said about it.
+    pub fn mistake(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        said
+    }
+
+    /// Start a command and kill it (SIGKILL) as soon as it says `line`.
+    pub fn kill_at(&self, arguments: &[&str], line: &str) {
+        let mut child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let said = wait_for(&mut child, line);
+        child.kill().expect("the process can be killed");
+        child.wait().expect("the process can be waited for");
+        assert!(said.1, "it never said {line:?}:\n{}", said.0);
+    }
+}
+
+fn wait_for(child: &mut Child, wanted: &str) -> (String, bool) {
+    let mut said = String::new();
+    let errors = child.stderr.take().expect("standard error is piped");
+    for line in BufReader::new(errors).lines() {
+        let line = line.expect("standard error is text");
+        said.push_str(&line);
+        said.push('\n');
+        if line.contains(wanted) {
+            return (said, true);
+        }
+    }
+    (said, false)
+}
+
+pub fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The real images, when they are beside the checkout.
+pub fn real_images() -> Option<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/skin");
+    let found = directory.join("metadata.csv").exists();
+    if !found {
+        eprintln!("SKIPPED: no real images at {}", directory.display());
+    }
+    found.then_some(directory)
+}
