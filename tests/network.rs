@@ -94,7 +94,7 @@ fn check_ledgers(place: &Place, home: &str, rounds: u64) {
             .collect();
         let mut keys: Vec<_> = rows
             .iter()
-            .map(|row| (row["round"].as_u64(), row["hotkey"].to_string()))
+            .map(|row| (row["of"]["round"].as_u64(), row["of"]["hotkey"].to_string()))
             .collect();
         keys.sort();
         let all = keys.len();

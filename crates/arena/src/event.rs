@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 /// One thing that happened to a named participant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+// The tag first and the content apart: an internally tagged enum would buffer its content, which loses
+// floats when a dependency turns on arbitrary precision in `serde_json`.
+#[serde(tag = "event", content = "of", rename_all = "snake_case")]
 pub enum Event {
     /// The chain answers.
     ChainStarted {
@@ -150,16 +152,19 @@ pub enum Event {
     },
 }
 
+/// Hears events: whose, and which.
+pub type Listener = dyn Fn(&str, &Event) + Send + Sync;
+
 /// Where a participant's events go.
 #[derive(Clone)]
 pub struct Events {
     who: Arc<str>,
-    listener: Arc<dyn Fn(&str, &Event) + Send + Sync>,
+    listener: Arc<Listener>,
 }
 
 impl Events {
     /// Events of the participant `who`, given to `listener` as they happen.
-    pub fn new(who: &str, listener: Arc<dyn Fn(&str, &Event) + Send + Sync>) -> Self {
+    pub fn new(who: &str, listener: Arc<Listener>) -> Self {
         Self {
             who: who.into(),
             listener,

@@ -133,11 +133,10 @@ impl Home {
         Ok(())
     }
 
-    /// The network's manifest: the stored one if it fits what was asked for, else `wanted`, which is
-    /// then stored.
-    pub fn adopt(&self, wanted: Manifest) -> Result<Manifest, Failure> {
+    /// The network's manifest: the stored one, which must fit what was asked for, or `wanted` where
+    /// there is none yet. Nothing is stored: the settings may still turn out to be wrong.
+    pub fn manifest(&self, wanted: Manifest) -> Result<Manifest, Failure> {
         let Some(stored) = self.stored_manifest().map_err(Failure::User)? else {
-            self.store_manifest(&wanted)?;
             return Ok(wanted);
         };
         let differences = stored.differences(&wanted);
@@ -264,17 +263,17 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("home");
         let home = Home::open(&root, false).unwrap();
-        let mut first = home.adopt(manifest()).unwrap();
+        let mut first = home.manifest(manifest()).unwrap();
         first.rounds_before = 3;
         home.store_manifest(&first).unwrap();
-        assert_eq!(home.adopt(manifest()).unwrap().rounds_before, 3);
+        assert_eq!(home.manifest(manifest()).unwrap().rounds_before, 3);
         let other = Manifest::new(None, Some(2), 5, 2, 400, 1.0);
-        let Err(Failure::User(error)) = home.adopt(other.clone()) else {
+        let Err(Failure::User(error)) = home.manifest(other.clone()) else {
             panic!("other settings were accepted");
         };
         assert!(error.to_string().contains("--seed, --miners"), "{error}");
         drop(home);
         let home = Home::open(&root, true).unwrap();
-        assert_eq!(home.adopt(other.clone()).unwrap(), other);
+        assert_eq!(home.manifest(other.clone()).unwrap(), other);
     }
 }

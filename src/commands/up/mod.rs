@@ -44,7 +44,7 @@ pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
     let home = Home::open(&up.home, up.fresh)?;
     logging::start(&home.logs(), logging)?;
     let data = up.data.as_deref().map(existing_directory).transpose()?;
-    let manifest = home.adopt(Manifest::new(
+    let manifest = home.manifest(Manifest::new(
         data,
         up.seed,
         up.miners,
@@ -99,6 +99,8 @@ impl Run {
     async fn all(&self) -> Result<(), Failure> {
         let parts = self.parts().await?;
         let node = self.node().await?;
+        // The settings are good: from here on they are this home's.
+        self.home.store_manifest(&self.manifest)?;
         let result = tokio::select! {
             result = self.with_chain(&node, parts) => result,
             failure = node.failed() => Err(Failure::Ours(failure.into())),
