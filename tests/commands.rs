@@ -34,12 +34,16 @@ fn bad_data_directories_are_explained() {
     write(&data, "lesion_id,image_id,dx,age,sex\n");
     let said = place.mistake(&["up", "--data", "data"]);
     assert!(said.contains("localization"), "{said}");
-    let said = place.mistake(&["wallet", "--data"]);
-    assert!(said.contains("--data"), "{said}");
 
     write(&data, &format!("{HEADER}L1,I1,nv,histo,40,male,back\n"));
     let said = place.mistake(&["up", "--data", "data"]);
     assert!(said.contains("I1"), "{said}");
+
+    // Nothing is lost, not even with --fresh.
+    let kept = place.path(".agon").join("store");
+    std::fs::create_dir_all(&kept).unwrap();
+    place.mistake(&["up", "--fresh", "--data", "data"]);
+    assert!(kept.exists());
 }
 
 #[test]

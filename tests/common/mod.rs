@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -91,14 +91,4 @@ fn wait_for(child: &mut Child, wanted: &str) -> (String, bool) {
 
 pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The real images, when they are beside the checkout.
-pub fn real_images() -> Option<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/skin");
-    let found = directory.join("metadata.csv").exists();
-    if !found {
-        eprintln!("SKIPPED: no real images at {}", directory.display());
-    }
-    found.then_some(directory)
 }

@@ -85,8 +85,8 @@ pub struct Home {
 
 impl Home {
     /// Open or create the home at `root` and lock it. A directory that holds other things is left
-    /// alone; with `fresh`, what an earlier network left is removed first.
-    pub fn open(root: &Path, fresh: bool) -> Result<Self, Failure> {
+    /// alone.
+    pub fn open(root: &Path) -> Result<Self, Failure> {
         let context = || format!("cannot use {} as a home", root.display());
         let foreign = std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
             && !root.join("lock").exists();
@@ -109,21 +109,18 @@ impl Home {
                 root.display()
             )));
         }
-        let home = Self { root, _lock: lock };
-        if fresh {
-            home.clear()?;
-        }
-        Ok(home)
+        Ok(Self { root, _lock: lock })
     }
 
-    fn clear(&self) -> Result<(), Failure> {
+    /// Remove the network that is here. Generated images stay: they are made anew if they do not fit.
+    pub fn clear(&self) -> Result<(), Failure> {
         // The manifest goes first: what is left half-removed is then not taken for a network.
         let manifest = self.manifest_path();
         if manifest.exists() {
             std::fs::remove_file(&manifest)
                 .with_context(|| format!("removing {}", manifest.display()))?;
         }
-        for name in ["chain", "wallets", "store", "miners", "validators", "data"] {
+        for name in ["chain", "wallets", "store", "miners", "validators"] {
             let path = self.root.join(name);
             if path.exists() {
                 std::fs::remove_dir_all(&path)
@@ -241,20 +238,17 @@ mod tests {
     fn a_home_is_used_by_one_command_at_a_time() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("home");
-        let home = Home::open(&root, false).unwrap();
-        assert!(matches!(Home::open(&root, false), Err(Failure::User(_))));
+        let home = Home::open(&root).unwrap();
+        assert!(matches!(Home::open(&root), Err(Failure::User(_))));
         drop(home);
-        Home::open(&root, false).unwrap();
+        Home::open(&root).unwrap();
     }
 
     #[test]
     fn a_directory_of_someone_else_is_left_alone() {
         let place = tempfile::tempdir().unwrap();
         std::fs::write(place.path().join("thesis.txt"), "years of work").unwrap();
-        assert!(matches!(
-            Home::open(place.path(), true),
-            Err(Failure::User(_))
-        ));
+        assert!(matches!(Home::open(place.path()), Err(Failure::User(_))));
         assert!(place.path().join("thesis.txt").exists());
     }
 
@@ -262,7 +256,7 @@ mod tests {
     fn a_network_keeps_the_settings_it_was_made_with() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("home");
-        let home = Home::open(&root, false).unwrap();
+        let home = Home::open(&root).unwrap();
         let mut first = home.manifest(manifest()).unwrap();
         first.rounds_before = 3;
         home.store_manifest(&first).unwrap();
@@ -272,8 +266,7 @@ mod tests {
             panic!("other settings were accepted");
         };
         assert!(error.to_string().contains("--seed, --miners"), "{error}");
-        drop(home);
-        let home = Home::open(&root, true).unwrap();
+        home.clear().unwrap();
         assert_eq!(home.manifest(other.clone()).unwrap(), other);
     }
 }

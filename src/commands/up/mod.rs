@@ -39,19 +39,26 @@ use tokio_util::sync::CancellationToken;
 /// chain).
 const DEFAULT_SEED: u64 = 20;
 
+/// How many images are generated: enough that rounds judge different samples of the judging part.
+const SYNTHETIC_IMAGES: usize = 2000;
+
 /// Run the network until its rounds are done or the user stops it.
 pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
-    let home = Home::open(&up.home, up.fresh)?;
+    let home = Home::open(&up.home)?;
     logging::start(&home.logs(), logging)?;
     let data = up.data.as_deref().map(existing_directory).transpose()?;
-    let manifest = home.manifest(Manifest::new(
+    let wanted = Manifest::new(
         data,
         up.seed,
         up.miners,
         up.validators,
         up.judging_sample,
         up.training_effort,
-    ))?;
+    );
+    let manifest = match up.fresh {
+        true => wanted,
+        false => home.manifest(wanted)?,
+    };
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let stop = CancellationToken::new();
     let interrupt = stop.clone();
@@ -98,8 +105,12 @@ struct Run {
 impl Run {
     async fn all(&self) -> Result<(), Failure> {
         let parts = self.parts().await?;
+        // The data are good, so the settings are: only now does an old network go, and only now are the
+        // settings this home's.
+        if self.up.fresh {
+            self.home.clear()?;
+        }
         let node = self.node().await?;
-        // The settings are good: from here on they are this home's.
         self.home.store_manifest(&self.manifest)?;
         let result = tokio::select! {
             result = self.with_chain(&node, parts) => result,
@@ -151,6 +162,7 @@ impl Run {
         let directory = self.home.synthetic();
         let parameters = Synthetic {
             seed: self.seed(),
+            images: SYNTHETIC_IMAGES,
             ..Synthetic::default()
         };
         let (events, target) = (self.events("images"), directory.clone());
