@@ -77,6 +77,9 @@ pub trait Competition: Send + Sync + 'static {
     fn shares(&self, standings: &[Standing]) -> BTreeMap<AccountId, f64>;
 }
 
+/// Longest reason, in characters.
+const MAX_REASON: usize = 300;
+
 /// The result of judging one model, whatever happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
@@ -89,11 +92,14 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// A judgement without a score.
-    pub fn failed(outcome: Outcome, reason: impl Into<String>) -> Self {
+    /// A judgement without a score. The reason may hold what a model's process wrote, so it is cut to
+    /// what a screen and a ledger row can take, and control characters are replaced.
+    pub fn failed(outcome: Outcome, reason: impl AsRef<str>) -> Self {
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let reason = reason.as_ref().chars().take(MAX_REASON).map(plain);
         Self {
             outcome,
-            reason: Some(reason.into()),
+            reason: Some(reason.collect()),
             score: None,
         }
     }

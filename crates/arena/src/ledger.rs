@@ -328,15 +328,22 @@ impl Ledger {
 
     /// The newest round and how far it came.
     pub async fn last_round(&self) -> Result<Option<(Round, Progress)>, LedgerError> {
-        let row = sqlx::query(
-            "SELECT * FROM rounds WHERE genesis = ? AND competition = ? ORDER BY round DESC LIMIT 1",
+        Ok(self.last_rounds(1).await?.pop())
+    }
+
+    /// At most `count` of the newest rounds and how far they came, oldest first.
+    pub async fn last_rounds(&self, count: usize) -> Result<Vec<(Round, Progress)>, LedgerError> {
+        let mut rows = sqlx::query(
+            "SELECT * FROM rounds WHERE genesis = ? AND competition = ? ORDER BY round DESC LIMIT ?",
         )
         .bind(&self.genesis)
         .bind(&self.competition)
-        .fetch_optional(&self.pool)
+        .bind(count as i64)
+        .fetch_all(&self.pool)
         .await
         .map_err(|source| self.database(source))?;
-        row.map(|row| self.read_round(&row)).transpose()
+        rows.reverse();
+        rows.iter().map(|row| self.read_round(row)).collect()
     }
 
     fn read_round(&self, row: &SqliteRow) -> Result<(Round, Progress), LedgerError> {

@@ -26,6 +26,11 @@ use std::time::Duration;
 /// The version key sent with weights: 1000 × major + 10 × minor + patch.
 const VERSION_KEY: u64 = 10;
 
+/// Epochs from one round to the next. Rounds begin only with every second epoch, so that validators of
+/// unlike speed still begin the same ones: whoever sets weights a little after an epoch's end, when
+/// others set them a little before, has not missed a beginning.
+const ROUND_EPOCHS: u64 = 2;
+
 /// Pause before the chain is asked again after a failure.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -190,8 +195,8 @@ impl Validator {
         self.setup.events.emit(&Event::Waiting { what });
     }
 
-    /// Wait for an epoch no earlier round has used and in which somebody has committed; its first
-    /// block is the cut-off.
+    /// Wait for an epoch with which a round begins, that no earlier round has used and before which
+    /// somebody has committed; its first block is the cut-off.
     async fn open(&self, last: Option<Round>) -> Result<Round, ValidatorError> {
         let Setup { client, netuid, .. } = &self.setup;
         let mut told = false;
@@ -199,7 +204,8 @@ impl Validator {
             let state = client.finalized().await?;
             let epoch = state.epoch(*netuid).await?;
             let fresh = last.as_ref().is_none_or(|last| epoch.index > last.epoch);
-            if fresh && epoch.index > 0 && state.number() > epoch.last_block {
+            let beginning = epoch.index > 0 && epoch.index.is_multiple_of(ROUND_EPOCHS);
+            if fresh && beginning && state.number() > epoch.last_block {
                 let cutoff_hash = block_hash(&state, epoch.last_block).await?;
                 let round = Round {
                     number: last.as_ref().map_or(1, |last| last.number + 1),

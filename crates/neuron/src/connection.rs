@@ -25,8 +25,8 @@ pub(crate) type Config = subxt::SubstrateConfig;
 /// How many storage entries one request asks for. A whole subnet of 256 uids is one page.
 const PAGE: u32 = 512;
 
-/// The most bytes of one answer: a full block of the public chain, in hexadecimal.
-const MAX_ANSWER: u32 = 16 << 20;
+/// The most bytes of one answer: a full block of 10 MiB in hexadecimal, and some.
+const MAX_ANSWER: u32 = 24 << 20;
 
 /// How long each kind of waiting may last.
 #[derive(Clone, Copy, Debug)]

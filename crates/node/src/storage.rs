@@ -114,23 +114,34 @@ pub struct Storage {
 impl Storage {
     /// Opens or creates the database at `path`, and the directories above it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        create_durably(path).map_err(|source| OpenError::Create {
+        if !path.exists() {
+            Self::create(path)?;
+        }
+        Self::prepare(open_file(path, path)?, path)
+    }
+
+    /// Creates the database beside `path` and renames it: the library cannot open a file whose creation
+    /// was interrupted.
+    fn create(path: &Path) -> Result<(), OpenError> {
+        let failed = |source| OpenError::Create {
             path: path.to_owned(),
             source,
-        })?;
-        let database = Database::builder()
-            .set_cache_size(PAGE_CACHE_BYTES)
-            .create(path)
-            .map_err(|error| match error {
-                redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked {
-                    path: path.to_owned(),
-                },
-                other => OpenError::Database {
-                    path: path.to_owned(),
-                    source: Box::new(other.into()),
-                },
-            })?;
-        Self::prepare(database, path)
+        };
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(directory).map_err(failed)?;
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".unfinished");
+        let unfinished = Path::new(&unfinished);
+        if unfinished.exists() {
+            fs::remove_file(unfinished).map_err(failed)?;
+        }
+        drop(Self::prepare(open_file(unfinished, path)?, path)?);
+        fs::rename(unfinished, path)
+            .and_then(|()| File::open(directory)?.sync_all())
+            .map_err(failed)
     }
 
     /// A database that is gone when it is dropped.
@@ -299,16 +310,18 @@ fn decode<T: Decode>(
     T::decode(&mut bytes).map_err(|_| StorageError::Damaged { table, number })
 }
 
-/// Makes an empty file where there is none, its name durable in its directory.
-fn create_durably(path: &Path) -> io::Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(directory)?;
-    File::create_new(path)?;
-    File::open(directory)?.sync_all()
+/// Opens or creates the file of the database that users know as `path`.
+fn open_file(file: &Path, path: &Path) -> Result<Database, OpenError> {
+    Database::builder()
+        .set_cache_size(PAGE_CACHE_BYTES)
+        .create(file)
+        .map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked {
+                path: path.to_owned(),
+            },
+            other => OpenError::Database {
+                path: path.to_owned(),
+                source: Box::new(other.into()),
+            },
+        })
 }

@@ -35,16 +35,15 @@ impl Seen {
     /// The last rounds of a ledger.
     pub async fn of(ledger: &Ledger) -> Result<Self, LedgerError> {
         let mut seen = Self::default();
-        let Some((last, progress)) = ledger.last_round().await? else {
-            return Ok(seen);
-        };
-        seen.paid = last.number - u64::from(!progress.finished());
-        for round in last.number.saturating_sub(reward::HISTORY as u64)..=last.number {
-            seen.evaluations
-                .insert(round, ledger.evaluations(round).await?);
-        }
-        if let Some((weights, _)) = progress.signed {
-            seen.weights.insert(last.number, weights);
+        for (round, progress) in ledger.last_rounds(reward::HISTORY + 1).await? {
+            if progress.finished() {
+                seen.paid = round.number;
+            }
+            let rows = ledger.evaluations(round.number).await?;
+            seen.evaluations.insert(round.number, rows);
+            if let Some((weights, _)) = progress.signed {
+                seen.weights.insert(round.number, weights);
+            }
         }
         Ok(seen)
     }

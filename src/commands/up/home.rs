@@ -29,8 +29,17 @@ pub struct Manifest {
     pub judging_sample: u32,
     /// Multiplier of the miners' epochs.
     pub training_effort: f64,
-    /// Rounds finished when the last command with `--rounds` began: its goal is that many more.
-    pub rounds_before: u64,
+    /// What a command with `--rounds` set out to do and has not finished.
+    pub open_run: Option<OpenRun>,
+}
+
+/// A run that stops by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRun {
+    /// What `--rounds` said.
+    pub rounds: u64,
+    /// The round it ends after.
+    pub goal: u64,
 }
 
 impl Manifest {
@@ -51,7 +60,7 @@ impl Manifest {
             validators,
             judging_sample,
             training_effort,
-            rounds_before: 0,
+            open_run: None,
         }
     }
 
@@ -112,7 +121,12 @@ impl Home {
         Ok(Self { root, _lock: lock })
     }
 
-    /// Remove the network that is here. Generated images stay: they are made anew if they do not fit.
+    /// Whether a network lives here.
+    pub fn has_network(&self) -> bool {
+        self.manifest_path().exists()
+    }
+
+    /// Remove the network that is here, or what is left of one. Generated images stay: they are made anew if they do not fit.
     pub fn clear(&self) -> Result<(), Failure> {
         // The manifest goes first: what is left half-removed is then not taken for a network.
         let manifest = self.manifest_path();
@@ -258,9 +272,9 @@ mod tests {
         let root = place.path().join("home");
         let home = Home::open(&root).unwrap();
         let mut first = home.manifest(manifest()).unwrap();
-        first.rounds_before = 3;
+        first.open_run = Some(OpenRun { rounds: 3, goal: 5 });
         home.store_manifest(&first).unwrap();
-        assert_eq!(home.manifest(manifest()).unwrap().rounds_before, 3);
+        assert_eq!(home.manifest(manifest()).unwrap(), first);
         let other = Manifest::new(None, Some(2), 5, 2, 400, 1.0);
         let Err(Failure::User(error)) = home.manifest(other.clone()) else {
             panic!("other settings were accepted");

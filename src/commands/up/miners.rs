@@ -94,7 +94,7 @@ impl Mine<'_> {
                 events: events(&member.name),
             };
             let model = self.model(index, member, &miner, first.as_deref()).await?;
-            let digest = self.publish(&miner, &model)?;
+            let digest = miner.publish(&model)?;
             let claim = Claim {
                 repository: LOCAL_REPOSITORY.to_owned(),
                 stem: STEM.to_owned(),
@@ -105,14 +105,6 @@ impl Mine<'_> {
             first.get_or_insert(model);
         }
         Ok(())
-    }
-
-    fn publish(&self, miner: &Miner, model: &[u8]) -> Result<Digest, Failure> {
-        let digest = Digest::of(model);
-        match self.store.contains(&digest.0)? {
-            true => Ok(digest),
-            false => Ok(miner.publish(model)?),
-        }
     }
 
     async fn model(
@@ -184,6 +176,7 @@ impl Mine<'_> {
             .await?;
         match judgement.outcome {
             Outcome::Scored => Ok(()),
+            _ if self.stop.is_cancelled() => Err(Failure::Interrupted),
             outcome => {
                 let reason = judgement.reason.unwrap_or_default();
                 let outcome = outcome.as_str();

@@ -13,7 +13,7 @@ use crate::logging;
 use crate::printer::Printer;
 use agon_arena::event::{Event, Events};
 use agon_arena::ledger::Ledger;
-use agon_arena::sandbox::Sandbox;
+use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
@@ -24,7 +24,7 @@ use agon_neuron::ChainClient;
 use agon_node::{Node, NodeOptions, StartError, genesis};
 use anyhow::{Context, anyhow};
 use board::{Document, Scoreboard, Seen};
-use home::{Home, Manifest};
+use home::{Home, Manifest, OpenRun};
 use miners::Mine;
 use network::{Network, Team};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -107,10 +107,16 @@ impl Run {
         let parts = self.parts().await?;
         // The data are good, so the settings are: only now does an old network go, and only now are the
         // settings this home's.
-        if self.up.fresh {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.up.port));
+        drop(std::net::TcpListener::bind(address).map_err(|error| {
+            Failure::User(anyhow!(
+                "cannot listen on {address}: {error}; choose another --port"
+            ))
+        })?);
+        if self.up.fresh || !self.home.has_network() {
             self.home.clear()?;
         }
-        let node = self.node().await?;
+        let node = self.node(address).await?;
         self.home.store_manifest(&self.manifest)?;
         let result = tokio::select! {
             result = self.with_chain(&node, parts) => result,
@@ -175,14 +181,14 @@ impl Run {
         Ok(directory)
     }
 
-    async fn node(&self) -> Result<Node, Failure> {
+    async fn node(&self, listen: SocketAddr) -> Result<Node, Failure> {
         let database = self.home.chain();
         if let Some(directory) = database.parent() {
             std::fs::create_dir_all(directory)?;
         }
         let options = NodeOptions {
             database: Some(database),
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, self.up.port)),
+            listen,
             block_time: self.up.block_time,
             genesis: genesis::development(&[]),
         };
@@ -277,6 +283,10 @@ impl Run {
             self.printer
                 .result(&serde_json::to_string_pretty(&document)?);
         }
+        // Only now: whoever is killed before the result is out gets it from the same command again.
+        if goal.is_some() {
+            self.remember(None)?;
+        }
         Ok(())
     }
 
@@ -284,21 +294,24 @@ impl Run {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The round to stop after. A command that was stopped before its goal keeps it; one that reached
-    /// it gets new rounds on top.
+    /// The round to stop after. A command that was stopped on its way keeps its goal; any other gets
+    /// new rounds on top of the finished ones.
     fn goal(&self) -> Result<Option<u64>, Failure> {
         let Some(rounds) = self.up.rounds else {
             return Ok(None);
         };
-        let finished = self.board().finished();
-        let before = self.manifest.rounds_before;
-        if finished < before + rounds {
-            return Ok(Some(before + rounds));
+        if let Some(open) = self.manifest.open_run.filter(|open| open.rounds == rounds) {
+            return Ok(Some(open.goal));
         }
+        let goal = self.board().finished() + rounds;
+        self.remember(Some(OpenRun { rounds, goal }))?;
+        Ok(Some(goal))
+    }
+
+    fn remember(&self, open_run: Option<OpenRun>) -> Result<(), Failure> {
         let mut manifest = self.manifest.clone();
-        manifest.rounds_before = finished;
-        self.home.store_manifest(&manifest)?;
-        Ok(Some(finished + rounds))
+        manifest.open_run = open_run;
+        Ok(self.home.store_manifest(&manifest)?)
     }
 
     /// Let every validator work until the goal, and show the board after each round all have
@@ -315,8 +328,9 @@ impl Run {
             let (stop, done) = (self.stop.clone(), done.clone());
             tasks.spawn(async move {
                 let result = tokio::select! {
-                    result = validator.run(goal, || { let _ = done.send(()); }) => result.map(|()| true),
+                    biased;
                     () = stop.cancelled() => Ok(false),
+                    result = validator.run(goal, || { let _ = done.send(()); }) => result.map(|()| true),
                 };
                 validator.close().await;
                 result
@@ -324,7 +338,25 @@ impl Run {
         }
         drop(done);
         let mut shown = self.board().finished();
-        while finished.recv().await.is_some() {
+        loop {
+            let task = tokio::select! {
+                biased;
+                Some(()) = finished.recv() => None,
+                Some(task) = tasks.join_next() => Some(task),
+                else => return Ok(()),
+            };
+            // One validator that fails ends the command: the others would go on unnoticed.
+            if let Some(task) = task {
+                let to_the_goal: Result<bool, ValidatorError> = task?;
+                match to_the_goal {
+                    Ok(true) => continue,
+                    Ok(false) => return Err(Failure::Interrupted),
+                    Err(ValidatorError::Sandbox(error @ SandboxError::Sample(_))) => {
+                        return Err(Failure::user(error));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
             let round = self.board().finished();
             if round > shown {
                 shown = round;
@@ -337,13 +369,6 @@ impl Run {
                 }
             }
         }
-        while let Some(task) = tasks.join_next().await {
-            let finished: Result<bool, ValidatorError> = task?;
-            if !finished? {
-                return Err(Failure::Interrupted);
-            }
-        }
-        Ok(())
     }
 
     async fn unless_stopped<T>(

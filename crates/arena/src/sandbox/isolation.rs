@@ -46,7 +46,12 @@ pub fn isolate(memory_bytes: u64, processor_seconds: u64) -> io::Result<Strength
     limit(Resource::Core, 0)?;
     limit(Resource::Fsize, 0)?;
     limit(Resource::As, memory_bytes)?;
-    limit(Resource::Cpu, processor_seconds)?;
+    // The soft limit first, whose signal says what happened.
+    let processor = Rlimit {
+        current: Some(processor_seconds),
+        maximum: Some(processor_seconds + 5),
+    };
+    setrlimit(Resource::Cpu, processor)?;
     rustix::thread::set_no_new_privs(true)?;
     let landlock = deny_files_and_network();
     // Only now: setting up Landlock takes a descriptor.

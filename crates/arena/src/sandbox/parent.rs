@@ -8,7 +8,7 @@ use super::protocol::{
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
 use agon_model::inference::{ENVIRONMENT, Tensor};
-use agon_model::inspect::RefusalKind;
+use agon_model::inspect::{Contract, RefusalKind};
 use agon_model::metrics;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -47,6 +47,12 @@ pub enum SandboxError {
         /// What it wrote to standard error.
         last_words: String,
     },
+    /// Untrusted models must not run here.
+    #[error("models cannot be isolated on this machine: {0}")]
+    Isolation(&'static str),
+    /// Inputs were not prepared to the end.
+    #[error("the task that prepares the samples was lost")]
+    Preparation,
     /// The judging data cannot be read.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -99,7 +105,11 @@ impl Sandbox {
             contract: competition.contract(),
         };
         let mut worker = Worker::start(&self.program, budget)?;
-        let weakness = worker.hello(&job, &self.program).await?.weakness();
+        let strength = worker.hello(&job, &self.program).await?;
+        let weakness = strength.weakness();
+        if let Some(reason) = weakness.filter(|_| !strength.system_calls) {
+            return Err(SandboxError::Isolation(reason));
+        }
         let judgement = match worker.ask_all(&competition, model, items).await {
             Ok(answers) => Judgement {
                 outcome: Outcome::Scored,
@@ -113,6 +123,21 @@ impl Sandbox {
         };
         Ok((judgement, weakness))
     }
+}
+
+/// Whether declared inputs are as many, and of such sizes, as the contract allows.
+fn within(declared: &[Vec<Option<usize>>], contract: &Contract) -> bool {
+    (contract.required_inputs..=contract.inputs.len()).contains(&declared.len())
+        && declared
+            .iter()
+            .zip(&contract.inputs)
+            .all(|(dims, expected)| {
+                dims.len() == expected.dims.len()
+                    && dims
+                        .iter()
+                        .zip(&expected.dims)
+                        .all(|(size, allowed)| size.is_none_or(|size| allowed.contains(&size)))
+            })
 }
 
 /// What inspection refused, as an outcome.
@@ -146,6 +171,8 @@ impl Worker {
             .env_clear()
             .env(ENVIRONMENT.0, ENVIRONMENT.1)
             .current_dir("/")
+            // A Ctrl-C meant for us must not look like a crash of the model.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -210,14 +237,22 @@ impl Worker {
         let until = self.until(self.budget.load);
         self.write(model, until, slow_load).await?;
         let loaded = self.read(MAX_TEXT, until, slow_load).await?;
-        let declared = match serde_json::from_slice(&loaded) {
+        let declared: Vec<Vec<Option<usize>>> = match serde_json::from_slice(&loaded) {
             Ok(Loaded::Ready(declared)) => declared,
             Ok(Loaded::Refused(kind, reason)) => {
                 return Err(Stopped::Judged(refusal(kind, reason)));
             }
             Err(_) => return Err(Stopped::Gone),
         };
-        let output = competition.contract().output;
+        let contract = competition.contract();
+        // The child has checked the contract, but a child that a model took over may say anything.
+        if !within(&declared, &contract) {
+            return Err(Stopped::Judged(Judgement::failed(
+                Outcome::Crashed,
+                "it declared other inputs than it was inspected for",
+            )));
+        }
+        let output = contract.output;
         let values = output.dims.iter().map(|sizes| *sizes.start()).product();
         let mut prepared = prepare(competition.clone(), items.to_vec(), declared);
         let mut answers = Vec::with_capacity(items.len());
@@ -226,7 +261,10 @@ impl Worker {
             let answer = self.ask(&inputs).await?;
             answers.push(accept(answer, values, answers.len())?);
         }
-        Ok(answers)
+        match answers.len() == items.len() {
+            true => Ok(answers),
+            false => Err(Stopped::Ours(SandboxError::Preparation)),
+        }
     }
 
     async fn ask(&mut self, inputs: &[Tensor]) -> Result<Vec<u8>, Stopped> {
@@ -300,9 +338,13 @@ impl Worker {
             return Judgement::failed(Outcome::TooLarge, reason);
         }
         match status.signal() {
-            Some(libc::SIGXCPU | libc::SIGKILL) => {
+            Some(libc::SIGXCPU) => {
                 Judgement::failed(Outcome::TooSlow, "it used up its processor time")
             }
+            Some(libc::SIGKILL) => Judgement::failed(
+                Outcome::Crashed,
+                "its process was killed from outside, probably for want of memory",
+            ),
             Some(libc::SIGSYS) => {
                 Judgement::failed(Outcome::Crashed, "it tried a forbidden system call")
             }
