@@ -112,6 +112,14 @@ fn a_killed_network_ends_like_an_undisturbed_one_and_a_finished_one_goes_on() {
     check_ledgers(&place, "a", 2);
 
     place.kill_at(&up("b", "2"), "miner-1  epoch 1");
+    assert_eq!(
+        place.interrupt_at(&up("b", "2"), "miner-2  epoch 1"),
+        Some(130)
+    );
+    assert_eq!(
+        place.interrupt_at(&up("b", "2"), "round 1 begins"),
+        Some(130)
+    );
     place.kill_at(&up("b", "2"), "round 1: miner-1 scored");
     place.kill_at(&up("b", "2"), "round 1: weights are final");
     let killed = place.json(&up("b", "2"));

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
@@ -72,6 +73,31 @@ impl Place {
         child.kill().expect("the process can be killed");
         child.wait().expect("the process can be waited for");
         assert!(said.1, "it never said {line:?}:\n{}", said.0);
+    }
+
+    /// Start a command, press Ctrl-C (SIGINT to its whole process group, as a terminal does) as soon as
+    /// it says `line`, and return its exit status.
+    pub fn interrupt_at(&self, arguments: &[&str], line: &str) -> Option<i32> {
+        let mut child = self
+            .command(arguments)
+            .process_group(0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let errors = child.stderr.take().expect("standard error is piped");
+        let mut pressed = false;
+        // Read to the end: a full pipe would hold the command up.
+        for said in BufReader::new(errors).lines() {
+            if !pressed && said.expect("standard error is text").contains(line) {
+                pressed = true;
+                let group = format!("-{}", child.id());
+                let kill = Command::new("kill").args(["-INT", "--", &group]).status();
+                assert!(kill.expect("kill runs").success());
+            }
+        }
+        assert!(pressed, "it never said {line:?}");
+        child.wait().expect("the process can be waited for").code()
     }
 }
 
