@@ -192,7 +192,7 @@ pub fn fit(
         Some(threads) => threads,
         None => available_parallelism().map_or(1, usize::from),
     };
-    let workers = Workers::new(threads.min(options.shards));
+    let workers = Workers::new(threads, options.shards);
     let run = Run {
         task,
         options,

@@ -33,7 +33,7 @@ pub struct FitOptions {
     pub ema_decay: Option<f64>,
     /// Whether training samples are augmented.
     pub augment: bool,
-    /// Threads that compute; never more than there are shards. `None`: one per core.
+    /// Threads that compute, shared out among the shards. `None`: one per core.
     #[serde(skip)]
     pub threads: Option<usize>,
 }

@@ -2,24 +2,27 @@
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// A few threads, each of which is a pool of its own: whatever the engine does in parallel stays on that one thread,
-/// so that shards do not wait for each other and results do not depend on the number of cores.
+/// A few pools of threads, one for each shard that is computed at a time: what the engine does in parallel stays in its
+/// shard's pool, so that shards do not wait for each other. The engine splits work by elements of the result, never
+/// within a sum, so that results do not depend on the number of threads.
 pub(crate) struct Workers {
     pools: Vec<ThreadPool>,
 }
 
 impl Workers {
-    /// This many threads.
-    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+    /// This many threads, shared out among at most this many jobs at a time.
+    pub fn new(threads: usize, jobs: usize) -> Result<Self, ThreadPoolBuildError> {
+        let width = threads.min(jobs);
         let pool = |index| {
-            let name = move |_| format!("train-{index}");
+            let name = move |thread| format!("train-{index}-{thread}");
             ThreadPoolBuilder::new()
-                .num_threads(1)
+                // The first pools get what is left over.
+                .num_threads(threads / width + usize::from(index < threads % width))
                 .thread_name(name)
                 .build()
         };
         Ok(Self {
-            pools: (0..threads).map(pool).collect::<Result<_, _>>()?,
+            pools: (0..width).map(pool).collect::<Result<_, _>>()?,
         })
     }
 
