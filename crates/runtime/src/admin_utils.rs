@@ -8,9 +8,10 @@ pub use pallet::*;
 /// The pallet.
 #[frame_support::pallet]
 pub mod pallet {
-    use crate::subtensor::{self, ROOT};
+    use crate::subtensor::{self, FixedI128, FixedU128, ROOT, RecycleOrBurnEnum};
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
+    use sp_runtime::AccountId32;
 
     const CALL: Weight = Weight::from_parts(10_000_000, 0);
     /// The most neurons any subnet can have.
@@ -409,6 +410,664 @@ pub mod pallet {
             subtensor::SubnetEmissionEnabled::<T>::insert(netuid, enabled);
             Self::deposit_event(Event::SubnetEmissionEnabledSet { netuid, enabled });
             Ok(())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(1)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_default_take(origin: OriginFor<T>, default_take: u16) -> DispatchResult {
+            let _ = (origin, default_take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(2)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_tx_rate_limit(origin: OriginFor<T>, tx_rate_limit: u64) -> DispatchResult {
+            let _ = (origin, tx_rate_limit);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(4)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_min_difficulty(
+            origin: OriginFor<T>,
+            netuid: u16,
+            min_difficulty: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, min_difficulty);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(5)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_max_difficulty(
+            origin: OriginFor<T>,
+            netuid: u16,
+            max_difficulty: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, max_difficulty);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(8)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_adjustment_interval(
+            origin: OriginFor<T>,
+            netuid: u16,
+            adjustment_interval: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, adjustment_interval);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(9)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_adjustment_alpha(
+            origin: OriginFor<T>,
+            netuid: u16,
+            adjustment_alpha: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, adjustment_alpha);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(18)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_activity_cutoff(
+            origin: OriginFor<T>,
+            netuid: u16,
+            activity_cutoff: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, activity_cutoff);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(20)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_network_pow_registration_allowed(
+            origin: OriginFor<T>,
+            netuid: u16,
+            registration_allowed: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, registration_allowed);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(21)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_target_registrations_per_interval(
+            origin: OriginFor<T>,
+            netuid: u16,
+            target_registrations_per_interval: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, target_registrations_per_interval);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(24)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_difficulty(
+            origin: OriginFor<T>,
+            netuid: u16,
+            difficulty: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, difficulty);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(27)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_max_registrations_per_block(
+            origin: OriginFor<T>,
+            netuid: u16,
+            max_registrations_per_block: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, max_registrations_per_block);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(28)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_subnet_owner_cut(
+            origin: OriginFor<T>,
+            subnet_owner_cut: u16,
+        ) -> DispatchResult {
+            let _ = (origin, subnet_owner_cut);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(33)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_total_issuance(
+            origin: OriginFor<T>,
+            total_issuance: u64,
+        ) -> DispatchResult {
+            let _ = (origin, total_issuance);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(35)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_network_immunity_period(
+            origin: OriginFor<T>,
+            immunity_period: u64,
+        ) -> DispatchResult {
+            let _ = (origin, immunity_period);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(36)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_network_min_lock_cost(
+            origin: OriginFor<T>,
+            lock_cost: u64,
+        ) -> DispatchResult {
+            let _ = (origin, lock_cost);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(37)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_subnet_limit(origin: OriginFor<T>, max_subnets: u16) -> DispatchResult {
+            let _ = (origin, max_subnets);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(38)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_lock_reduction_interval(
+            origin: OriginFor<T>,
+            interval: u64,
+        ) -> DispatchResult {
+            let _ = (origin, interval);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(39)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_rao_recycled(
+            origin: OriginFor<T>,
+            netuid: u16,
+            rao_recycled: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, rao_recycled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(43)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_nominator_min_required_stake(
+            origin: OriginFor<T>,
+            min_stake: u64,
+        ) -> DispatchResult {
+            let _ = (origin, min_stake);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(45)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_tx_delegate_take_rate_limit(
+            origin: OriginFor<T>,
+            tx_rate_limit: u64,
+        ) -> DispatchResult {
+            let _ = (origin, tx_rate_limit);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(46)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_min_delegate_take(origin: OriginFor<T>, take: u16) -> DispatchResult {
+            let _ = (origin, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(50)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_liquid_alpha_enabled(
+            origin: OriginFor<T>,
+            netuid: u16,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(51)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_alpha_values(
+            origin: OriginFor<T>,
+            netuid: u16,
+            alpha_low: u16,
+            alpha_high: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, alpha_low, alpha_high);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(55)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_dissolve_network_schedule_duration(
+            origin: OriginFor<T>,
+            duration: u32,
+        ) -> DispatchResult {
+            let _ = (origin, duration);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(57)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_commit_reveal_weights_interval(
+            origin: OriginFor<T>,
+            netuid: u16,
+            interval: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, interval);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(58)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_evm_chain_id(origin: OriginFor<T>, chain_id: u64) -> DispatchResult {
+            let _ = (origin, chain_id);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(60)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_bonds_penalty(
+            origin: OriginFor<T>,
+            netuid: u16,
+            bonds_penalty: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, bonds_penalty);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(61)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_toggle_transfer(
+            origin: OriginFor<T>,
+            netuid: u16,
+            toggle: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, toggle);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(63)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_subnet_moving_alpha(
+            origin: OriginFor<T>,
+            alpha: FixedI128,
+        ) -> DispatchResult {
+            let _ = (origin, alpha);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(64)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_subnet_owner_hotkey(
+            origin: OriginFor<T>,
+            netuid: u16,
+            hotkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(65)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_ema_price_halving_period(
+            origin: OriginFor<T>,
+            netuid: u16,
+            ema_halving: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, ema_halving);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(67)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_sn_owner_hotkey(
+            origin: OriginFor<T>,
+            netuid: u16,
+            hotkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(68)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_alpha_sigmoid_steepness(
+            origin: OriginFor<T>,
+            netuid: u16,
+            steepness: i16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, steepness);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(70)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_bonds_reset_enabled(
+            origin: OriginFor<T>,
+            netuid: u16,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(71)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_commit_reveal_version(
+            origin: OriginFor<T>,
+            version: u16,
+        ) -> DispatchResult {
+            let _ = (origin, version);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(72)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_owner_immune_neuron_limit(
+            origin: OriginFor<T>,
+            netuid: u16,
+            immune_neurons: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, immune_neurons);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(73)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_ck_burn(origin: OriginFor<T>, burn: u64) -> DispatchResult {
+            let _ = (origin, burn);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(74)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_admin_freeze_window(origin: OriginFor<T>, window: u16) -> DispatchResult {
+            let _ = (origin, window);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(75)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_owner_hparam_rate_limit(
+            origin: OriginFor<T>,
+            epochs: u16,
+        ) -> DispatchResult {
+            let _ = (origin, epochs);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(76)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_mechanism_count(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mechanism_count: u8,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, mechanism_count);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(77)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_mechanism_emission_split(
+            origin: OriginFor<T>,
+            netuid: u16,
+            maybe_split: Option<Vec<u16>>,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, maybe_split);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(78)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_trim_to_max_allowed_uids(
+            origin: OriginFor<T>,
+            netuid: u16,
+            max_n: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, max_n);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(79)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_min_allowed_uids(
+            origin: OriginFor<T>,
+            netuid: u16,
+            min_allowed_uids: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, min_allowed_uids);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(80)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_recycle_or_burn(
+            origin: OriginFor<T>,
+            netuid: u16,
+            recycle_or_burn: RecycleOrBurnEnum,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, recycle_or_burn);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(81)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_tao_flow_cutoff(
+            origin: OriginFor<T>,
+            flow_cutoff: FixedI128,
+        ) -> DispatchResult {
+            let _ = (origin, flow_cutoff);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(82)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_tao_flow_normalization_exponent(
+            origin: OriginFor<T>,
+            exponent: FixedU128,
+        ) -> DispatchResult {
+            let _ = (origin, exponent);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(83)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_tao_flow_smoothing_factor(
+            origin: OriginFor<T>,
+            smoothing_factor: u64,
+        ) -> DispatchResult {
+            let _ = (origin, smoothing_factor);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(84)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_min_non_immune_uids(
+            origin: OriginFor<T>,
+            netuid: u16,
+            min: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, min);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(85)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_start_call_delay(origin: OriginFor<T>, delay: u64) -> DispatchResult {
+            let _ = (origin, delay);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(86)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_coldkey_swap_announcement_delay(
+            origin: OriginFor<T>,
+            duration: u32,
+        ) -> DispatchResult {
+            let _ = (origin, duration);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(87)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_coldkey_swap_reannouncement_delay(
+            origin: OriginFor<T>,
+            duration: u32,
+        ) -> DispatchResult {
+            let _ = (origin, duration);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(88)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_max_mechanism_count(
+            origin: OriginFor<T>,
+            max_mechanism_count: u8,
+        ) -> DispatchResult {
+            let _ = (origin, max_mechanism_count);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(89)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_burn_half_life(
+            origin: OriginFor<T>,
+            netuid: u16,
+            burn_half_life: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, burn_half_life);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(90)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_burn_increase_mult(
+            origin: OriginFor<T>,
+            netuid: u16,
+            burn_increase_mult: FixedU128,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, burn_increase_mult);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(91)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_net_tao_flow_enabled(
+            origin: OriginFor<T>,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(92)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_owner_cut_enabled(
+            origin: OriginFor<T>,
+            netuid: u16,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(93)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_min_childkey_take_per_subnet(
+            origin: OriginFor<T>,
+            netuid: u16,
+            take: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(95)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_owner_cut_auto_lock_enabled(
+            origin: OriginFor<T>,
+            netuid: u16,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(96)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_max_epochs_per_block(
+            origin: OriginFor<T>,
+            max_epochs_per_block: u8,
+        ) -> DispatchResult {
+            let _ = (origin, max_epochs_per_block);
+            Err(T::NotHere::get())
         }
     }
 }

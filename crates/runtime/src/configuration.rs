@@ -3,7 +3,7 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, subtensor,
+    VERSION, admin_utils, commitments, not_here, subtensor,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -127,7 +127,10 @@ impl pallet_sudo::Config for Runtime {
 
 impl subtensor::Config for Runtime {
     type Currency = Balances;
+    type NotHere = not_here::NotHere<Runtime>;
 }
+
+impl not_here::Config for Runtime {}
 
 impl commitments::Config for Runtime {}
 

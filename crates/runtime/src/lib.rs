@@ -18,6 +18,8 @@ mod configuration;
 #[warn(missing_docs)]
 pub mod genesis;
 #[warn(missing_docs)]
+pub mod not_here;
+#[warn(missing_docs)]
 pub mod subtensor;
 #[warn(missing_docs)]
 pub mod yuma;
@@ -95,5 +97,6 @@ frame_support::construct_runtime!(
         Sudo: pallet_sudo = 12,
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
+        NotHere: not_here = 200,
     }
 );

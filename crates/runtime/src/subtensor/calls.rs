@@ -121,5 +121,932 @@ mod calls {
             let hotkey = ensure_signed(origin)?;
             Self::do_set_weights(hotkey, netuid, mecid, dests, weights, version_key)
         }
+
+        /// Not carried out here.
+        #[pallet::call_index(5)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn serve_prometheus(
+            origin: OriginFor<T>,
+            netuid: u16,
+            version: u32,
+            ip: u128,
+            port: u16,
+            ip_type: u8,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, version, ip, port, ip_type);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(6)]
+        #[pallet::weight(CALL)]
+        pub fn register(
+            origin: OriginFor<T>,
+            netuid: u16,
+            block_number: u64,
+            nonce: u64,
+            work: Vec<u8>,
+            hotkey: AccountId32,
+            coldkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, block_number, nonce, work, hotkey, coldkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(40)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn serve_axon_tls(
+            origin: OriginFor<T>,
+            netuid: u16,
+            version: u32,
+            ip: u128,
+            port: u16,
+            ip_type: u8,
+            protocol: u8,
+            placeholder1: u8,
+            placeholder2: u8,
+            certificate: Vec<u8>,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                netuid,
+                version,
+                ip,
+                port,
+                ip_type,
+                protocol,
+                placeholder1,
+                placeholder2,
+                certificate,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(61)]
+        #[pallet::weight(CALL)]
+        pub fn dissolve_network(
+            origin: OriginFor<T>,
+            coldkey: AccountId32,
+            netuid: u16,
+        ) -> DispatchResult {
+            let _ = (origin, coldkey, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(62)]
+        #[pallet::weight(CALL)]
+        pub fn root_register(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
+            let _ = (origin, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(65)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn decrease_take(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            take: u16,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(66)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn increase_take(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            take: u16,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(67)]
+        #[pallet::weight(CALL)]
+        pub fn set_children(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            children: Vec<(u64, AccountId32)>,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, netuid, children);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(68)]
+        #[pallet::weight(CALL)]
+        pub fn set_identity(
+            origin: OriginFor<T>,
+            name: Vec<u8>,
+            url: Vec<u8>,
+            github_repo: Vec<u8>,
+            image: Vec<u8>,
+            discord: Vec<u8>,
+            description: Vec<u8>,
+            additional: Vec<u8>,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                name,
+                url,
+                github_repo,
+                image,
+                discord,
+                description,
+                additional,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(69)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_tx_childkey_take_rate_limit(
+            origin: OriginFor<T>,
+            tx_rate_limit: u64,
+        ) -> DispatchResult {
+            let _ = (origin, tx_rate_limit);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(70)]
+        #[pallet::weight(CALL)]
+        pub fn swap_hotkey(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            new_hotkey: AccountId32,
+            netuid: Option<u16>,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, new_hotkey, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(71)]
+        #[pallet::weight(CALL)]
+        pub fn swap_coldkey(
+            origin: OriginFor<T>,
+            old_coldkey: AccountId32,
+            new_coldkey: AccountId32,
+            swap_cost: u64,
+        ) -> DispatchResult {
+            let _ = (origin, old_coldkey, new_coldkey, swap_cost);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(72)]
+        #[pallet::weight(CALL)]
+        pub fn swap_hotkey_v2(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            new_hotkey: AccountId32,
+            netuid: Option<u16>,
+            keep_stake: bool,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, new_hotkey, netuid, keep_stake);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(73)]
+        #[pallet::weight(CALL)]
+        pub fn schedule_swap_coldkey(
+            origin: OriginFor<T>,
+            new_coldkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, new_coldkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(75)]
+        #[pallet::weight(CALL)]
+        pub fn set_childkey_take(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            take: u16,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, netuid, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(76)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_min_childkey_take(origin: OriginFor<T>, take: u16) -> DispatchResult {
+            let _ = (origin, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(77)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_max_childkey_take(origin: OriginFor<T>, take: u16) -> DispatchResult {
+            let _ = (origin, take);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(78)]
+        #[pallet::weight(CALL)]
+        pub fn set_subnet_identity(
+            origin: OriginFor<T>,
+            netuid: u16,
+            subnet_name: Vec<u8>,
+            github_repo: Vec<u8>,
+            subnet_contact: Vec<u8>,
+            subnet_url: Vec<u8>,
+            discord: Vec<u8>,
+            description: Vec<u8>,
+            logo_url: Vec<u8>,
+            additional: Vec<u8>,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                netuid,
+                subnet_name,
+                github_repo,
+                subnet_contact,
+                subnet_url,
+                discord,
+                description,
+                logo_url,
+                additional,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(79)]
+        #[pallet::weight(CALL)]
+        pub fn register_network_with_identity(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            identity: Option<SubnetIdentityV3>,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, identity);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(80)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn batch_set_weights(
+            origin: OriginFor<T>,
+            netuids: Vec<Compact<u16>>,
+            weights: Vec<Vec<(Compact<u16>, Compact<u16>)>>,
+            version_keys: Vec<Compact<u64>>,
+        ) -> DispatchResult {
+            let _ = (origin, netuids, weights, version_keys);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(83)]
+        #[pallet::weight(CALL)]
+        pub fn unstake_all(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
+            let _ = (origin, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(84)]
+        #[pallet::weight(CALL)]
+        pub fn unstake_all_alpha(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
+            let _ = (origin, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(85)]
+        #[pallet::weight(CALL)]
+        pub fn move_stake(
+            origin: OriginFor<T>,
+            origin_hotkey: AccountId32,
+            destination_hotkey: AccountId32,
+            origin_netuid: u16,
+            destination_netuid: u16,
+            alpha_amount: u64,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                origin_hotkey,
+                destination_hotkey,
+                origin_netuid,
+                destination_netuid,
+                alpha_amount,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(86)]
+        #[pallet::weight(CALL)]
+        pub fn transfer_stake(
+            origin: OriginFor<T>,
+            destination_coldkey: AccountId32,
+            hotkey: AccountId32,
+            origin_netuid: u16,
+            destination_netuid: u16,
+            alpha_amount: u64,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                destination_coldkey,
+                hotkey,
+                origin_netuid,
+                destination_netuid,
+                alpha_amount,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(87)]
+        #[pallet::weight(CALL)]
+        pub fn swap_stake(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            origin_netuid: u16,
+            destination_netuid: u16,
+            alpha_amount: u64,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                hotkey,
+                origin_netuid,
+                destination_netuid,
+                alpha_amount,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(88)]
+        #[pallet::weight(CALL)]
+        pub fn add_stake_limit(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            amount_staked: u64,
+            limit_price: u64,
+            allow_partial: bool,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                hotkey,
+                netuid,
+                amount_staked,
+                limit_price,
+                allow_partial,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(89)]
+        #[pallet::weight(CALL)]
+        pub fn remove_stake_limit(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            amount_unstaked: u64,
+            limit_price: u64,
+            allow_partial: bool,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                hotkey,
+                netuid,
+                amount_unstaked,
+                limit_price,
+                allow_partial,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(90)]
+        #[pallet::weight(CALL)]
+        pub fn swap_stake_limit(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            origin_netuid: u16,
+            destination_netuid: u16,
+            alpha_amount: u64,
+            limit_price: u64,
+            allow_partial: bool,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                hotkey,
+                origin_netuid,
+                destination_netuid,
+                alpha_amount,
+                limit_price,
+                allow_partial,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(91)]
+        #[pallet::weight(CALL)]
+        pub fn try_associate_hotkey(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
+            let _ = (origin, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(93)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn associate_evm_key(
+            origin: OriginFor<T>,
+            netuid: u16,
+            evm_key: H160,
+            block_number: u64,
+            signature: [u8; 65],
+        ) -> DispatchResult {
+            let _ = (origin, netuid, evm_key, block_number, signature);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(96)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn commit_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            commit_hash: H256,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, commit_hash);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(97)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn reveal_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            uids: Vec<u16>,
+            values: Vec<u16>,
+            salt: Vec<u16>,
+            version_key: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, uids, values, salt, version_key);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(98)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn batch_reveal_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            uids_list: Vec<Vec<u16>>,
+            values_list: Vec<Vec<u16>>,
+            salts_list: Vec<Vec<u16>>,
+            version_keys: Vec<u64>,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                netuid,
+                uids_list,
+                values_list,
+                salts_list,
+                version_keys,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(100)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn batch_commit_weights(
+            origin: OriginFor<T>,
+            netuids: Vec<Compact<u16>>,
+            commit_hashes: Vec<H256>,
+        ) -> DispatchResult {
+            let _ = (origin, netuids, commit_hashes);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(101)]
+        #[pallet::weight(CALL)]
+        pub fn recycle_alpha(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            amount: u64,
+            netuid: u16,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, amount, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(102)]
+        #[pallet::weight(CALL)]
+        pub fn burn_alpha(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            amount: u64,
+            netuid: u16,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, amount, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(103)]
+        #[pallet::weight(CALL)]
+        pub fn remove_stake_full_limit(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            limit_price: Option<u64>,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, netuid, limit_price);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(109)]
+        #[pallet::weight(CALL)]
+        pub fn set_pending_childkey_cooldown(
+            origin: OriginFor<T>,
+            cooldown: u64,
+        ) -> DispatchResult {
+            let _ = (origin, cooldown);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(110)]
+        #[pallet::weight(CALL)]
+        pub fn register_leased_network(
+            origin: OriginFor<T>,
+            emissions_share: Percent,
+            end_block: Option<u32>,
+        ) -> DispatchResult {
+            let _ = (origin, emissions_share, end_block);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(111)]
+        #[pallet::weight(CALL)]
+        pub fn terminate_lease(
+            origin: OriginFor<T>,
+            lease_id: u32,
+            hotkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, lease_id, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(112)]
+        #[pallet::weight(CALL)]
+        pub fn update_symbol(origin: OriginFor<T>, netuid: u16, symbol: Vec<u8>) -> DispatchResult {
+            let _ = (origin, netuid, symbol);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(113)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn commit_timelocked_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            commit: BoundedVec<u8, ConstU32<5000>>,
+            reveal_round: u64,
+            commit_reveal_version: u16,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, commit, reveal_round, commit_reveal_version);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(114)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn set_coldkey_auto_stake_hotkey(
+            origin: OriginFor<T>,
+            netuid: u16,
+            hotkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, hotkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(115)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn commit_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            commit_hash: H256,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, mecid, commit_hash);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(116)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn reveal_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            uids: Vec<u16>,
+            values: Vec<u16>,
+            salt: Vec<u16>,
+            version_key: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, mecid, uids, values, salt, version_key);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(117)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn commit_crv3_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            commit: BoundedVec<u8, ConstU32<5000>>,
+            reveal_round: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, mecid, commit, reveal_round);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(118)]
+        #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
+        pub fn commit_timelocked_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            commit: BoundedVec<u8, ConstU32<5000>>,
+            reveal_round: u64,
+            commit_reveal_version: u16,
+        ) -> DispatchResult {
+            let _ = (
+                origin,
+                netuid,
+                mecid,
+                commit,
+                reveal_round,
+                commit_reveal_version,
+            );
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(120)]
+        #[pallet::weight(CALL)]
+        pub fn root_dissolve_network(origin: OriginFor<T>, netuid: u16) -> DispatchResult {
+            let _ = (origin, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(121)]
+        #[pallet::weight(CALL)]
+        pub fn claim_root(origin: OriginFor<T>, subnets: BTreeSet<u16>) -> DispatchResult {
+            let _ = (origin, subnets);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(122)]
+        #[pallet::weight(CALL)]
+        pub fn set_root_claim_type(
+            origin: OriginFor<T>,
+            new_root_claim_type: RootClaimTypeEnum,
+        ) -> DispatchResult {
+            let _ = (origin, new_root_claim_type);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(123)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_num_root_claims(origin: OriginFor<T>, new_value: u64) -> DispatchResult {
+            let _ = (origin, new_value);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(124)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_root_claim_threshold(
+            origin: OriginFor<T>,
+            netuid: u16,
+            new_value: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, new_value);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(125)]
+        #[pallet::weight(CALL)]
+        pub fn announce_coldkey_swap(
+            origin: OriginFor<T>,
+            new_coldkey_hash: H256,
+        ) -> DispatchResult {
+            let _ = (origin, new_coldkey_hash);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(126)]
+        #[pallet::weight(CALL)]
+        pub fn swap_coldkey_announced(
+            origin: OriginFor<T>,
+            new_coldkey: AccountId32,
+        ) -> DispatchResult {
+            let _ = (origin, new_coldkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(127)]
+        #[pallet::weight(CALL)]
+        pub fn dispute_coldkey_swap(origin: OriginFor<T>) -> DispatchResult {
+            let _ = (origin,);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(128)]
+        #[pallet::weight(CALL)]
+        pub fn reset_coldkey_swap(origin: OriginFor<T>, coldkey: AccountId32) -> DispatchResult {
+            let _ = (origin, coldkey);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(129)]
+        #[pallet::weight(CALL)]
+        pub fn enable_voting_power_tracking(origin: OriginFor<T>, netuid: u16) -> DispatchResult {
+            let _ = (origin, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(130)]
+        #[pallet::weight(CALL)]
+        pub fn disable_voting_power_tracking(origin: OriginFor<T>, netuid: u16) -> DispatchResult {
+            let _ = (origin, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(131)]
+        #[pallet::weight(CALL)]
+        pub fn sudo_set_voting_power_ema_alpha(
+            origin: OriginFor<T>,
+            netuid: u16,
+            alpha: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, alpha);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(132)]
+        #[pallet::weight(CALL)]
+        pub fn add_stake_burn(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            amount: u64,
+            limit: Option<u64>,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, netuid, amount, limit);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(133)]
+        #[pallet::weight(CALL)]
+        pub fn clear_coldkey_swap_announcement(origin: OriginFor<T>) -> DispatchResult {
+            let _ = (origin,);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(134)]
+        #[pallet::weight(CALL)]
+        pub fn register_limit(
+            origin: OriginFor<T>,
+            netuid: u16,
+            hotkey: AccountId32,
+            limit_price: u64,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, hotkey, limit_price);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(135)]
+        #[pallet::weight(CALL)]
+        pub fn set_auto_parent_delegation_enabled(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(136)]
+        #[pallet::weight(CALL)]
+        pub fn lock_stake(
+            origin: OriginFor<T>,
+            hotkey: AccountId32,
+            netuid: u16,
+            amount: u64,
+        ) -> DispatchResult {
+            let _ = (origin, hotkey, netuid, amount);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(137)]
+        #[pallet::weight(CALL)]
+        pub fn move_lock(
+            origin: OriginFor<T>,
+            destination_hotkey: AccountId32,
+            netuid: u16,
+        ) -> DispatchResult {
+            let _ = (origin, destination_hotkey, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(138)]
+        #[pallet::weight(CALL)]
+        pub fn set_perpetual_lock(
+            origin: OriginFor<T>,
+            netuid: u16,
+            enabled: bool,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, enabled);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(139)]
+        #[pallet::weight(CALL)]
+        pub fn set_tempo(origin: OriginFor<T>, netuid: u16, tempo: u16) -> DispatchResult {
+            let _ = (origin, netuid, tempo);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(140)]
+        #[pallet::weight(CALL)]
+        pub fn set_activity_cutoff_factor(
+            origin: OriginFor<T>,
+            netuid: u16,
+            factor_milli: u32,
+        ) -> DispatchResult {
+            let _ = (origin, netuid, factor_milli);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(141)]
+        #[pallet::weight(CALL)]
+        pub fn trigger_epoch(origin: OriginFor<T>, netuid: u16) -> DispatchResult {
+            let _ = (origin, netuid);
+            Err(T::NotHere::get())
+        }
+
+        /// Not carried out here.
+        #[pallet::call_index(142)]
+        #[pallet::weight(CALL)]
+        pub fn set_reject_locked_alpha(origin: OriginFor<T>, enabled: bool) -> DispatchResult {
+            let _ = (origin, enabled);
+            Err(T::NotHere::get())
+        }
     }
 }

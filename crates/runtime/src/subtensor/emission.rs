@@ -107,7 +107,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Takes the subnet's token out of circulation; the rao behind it stay in the pool.
-    pub(super) fn recycle_alpha(netuid: u16, amount: u64) {
+    pub(super) fn forget_alpha(netuid: u16, amount: u64) {
         SubnetAlphaOut::<T>::mutate(netuid, |alpha| *alpha = alpha.saturating_sub(amount));
     }
 }

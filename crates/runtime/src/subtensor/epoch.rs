@@ -191,7 +191,7 @@ impl<T: Config> Pallet<T> {
             AlphaDividendsPerSubnet::<T>::insert(netuid, hotkey, amount);
             paid = paid.saturating_add(amount);
         }
-        Self::recycle_alpha(netuid, waiting.saturating_sub(paid));
+        Self::forget_alpha(netuid, waiting.saturating_sub(paid));
     }
 }
 

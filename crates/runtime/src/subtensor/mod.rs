@@ -1,12 +1,13 @@
 //! The incentive network: subnets, neurons, stake, weights, emission.
 //!
-//! This file declares what the chain stores; the sections beside it declare events, errors and calls; each
-//! other module is one concern of the rules.
+//! The sections beside this file declare storage, events, errors and calls (`declared`: what the public chain
+//! stores and this one does not use yet); each other module is one concern of the rules.
 //!
 //! One simplification against the public chain: every subnet's pool is one to one (`SubnetMechanism` 0), so one
 //! unit of a subnet's token (alpha) is worth one rao at any time. The stored shape is the public one.
 
 mod calls;
+mod declared;
 mod emission;
 mod epoch;
 mod errors;
@@ -18,6 +19,7 @@ mod schedule;
 mod serving;
 mod share_pool;
 mod staking;
+mod storage;
 mod subnet;
 mod types;
 mod weights;
@@ -25,7 +27,7 @@ mod weights;
 pub use neuron_info::{NeuronInfo, NeuronInfoLite};
 pub use pallet::*;
 pub use safe_float::SafeFloat;
-pub use types::{AxonInfo, FixedU128, PrometheusInfo, RateLimitKey};
+pub use types::*;
 
 /// The most rao that can ever exist: 21 million TAO.
 pub const MAX_ISSUANCE: u64 = 21_000_000_000_000_000;
@@ -38,21 +40,23 @@ use frame_support::pallet_macros::import_section;
 
 /// The pallet.
 #[import_section(calls::calls)]
+#[import_section(declared::declared)]
 #[import_section(errors::errors)]
 #[import_section(events::events)]
+#[import_section(storage::storage)]
 #[frame_support::pallet]
 #[allow(clippy::too_many_arguments)] // serve_axon has the public chain's eight
 pub mod pallet {
     use super::ROOT;
     use super::SafeFloat;
-    use super::types::{
-        AxonInfo, DefaultBurnIncrease, DefaultSymbol, FixedU128, NobodyAccount, PrometheusInfo,
-        RateLimitKey,
-    };
+    use super::types::*;
+    use codec::Compact;
     use frame_support::pallet_prelude::*;
     use frame_support::traits::{ConstBool, ConstI16, ConstU8, ConstU16, ConstU64, fungible};
     use frame_system::pallet_prelude::*;
-    use sp_runtime::AccountId32;
+    use sp_core::{H160, H256};
+    use sp_runtime::{AccountId32, DispatchError, Percent};
+    use std::collections::{BTreeMap, BTreeSet};
 
     /// What the pallet needs of the runtime.
     #[pallet::config]
@@ -61,368 +65,14 @@ pub mod pallet {
     {
         /// Where TAO is held. A subnet's TAO stands on [`Pallet::subnet_account`].
         type Currency: fungible::Mutate<AccountId32, Balance = u64>;
+        /// What a call answers that the public chain carries out and this one does not.
+        type NotHere: Get<DispatchError>;
     }
 
     /// The pallet's type.
     #[pallet::pallet]
     #[pallet::without_storage_info]
     pub struct Pallet<T>(_);
-
-    // The currency and its emission.
-
-    /// Rao in existence.
-    #[pallet::storage]
-    pub type TotalIssuance<T> = StorageValue<_, u64, ValueQuery>;
-    /// Rao in all pools.
-    #[pallet::storage]
-    pub type TotalStake<T> = StorageValue<_, u64, ValueQuery>;
-    /// Rao emitted in this block at most.
-    #[pallet::storage]
-    pub type BlockEmission<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_000_000_000>>;
-    /// The weight of root stake in a subnet, over 2^64 - 1.
-    #[pallet::storage]
-    pub type TaoWeight<T> = StorageValue<_, u64, ValueQuery, ConstU64<971_718_665_099_567_868>>;
-    /// The owner's part of a subnet's emission, over 65535.
-    #[pallet::storage]
-    pub type SubnetOwnerCut<T> = StorageValue<_, u16, ValueQuery, ConstU16<11_796>>;
-
-    // Founding subnets.
-
-    /// The number of networks, root included.
-    #[pallet::storage]
-    pub type TotalNetworks<T> = StorageValue<_, u16, ValueQuery>;
-    /// The most subnets there can be.
-    #[pallet::storage]
-    pub type SubnetLimit<T> = StorageValue<_, u16, ValueQuery, ConstU16<128>>;
-    /// The least price of a subnet, in rao.
-    #[pallet::storage]
-    pub type NetworkMinLockCost<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_000_000_000_000>>;
-    /// What the last subnet cost, in rao.
-    #[pallet::storage]
-    pub type NetworkLastLockCost<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_000_000_000_000>>;
-    /// Blocks in which the price of a subnet falls by what the last one cost.
-    #[pallet::storage]
-    pub type NetworkLockReductionInterval<T> = StorageValue<_, u64, ValueQuery, ConstU64<100_800>>;
-    /// Blocks between two foundings.
-    #[pallet::storage]
-    pub type NetworkRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<7_200>>;
-    /// The first block in which a subnet may be founded.
-    #[pallet::storage]
-    pub type NetworkRegistrationStartBlock<T> = StorageValue<_, u64, ValueQuery>;
-    /// Blocks a subnet must exist before it can be started.
-    #[pallet::storage]
-    pub type StartCallDelay<T> = StorageValue<_, u64, ValueQuery>;
-    /// The block in which something limited was last done.
-    #[pallet::storage]
-    pub type LastRateLimitedBlock<T> = StorageMap<_, Identity, RateLimitKey, u64, ValueQuery>;
-
-    // A subnet.
-
-    /// Whether the network exists.
-    #[pallet::storage]
-    pub type NetworksAdded<T> = StorageMap<_, Identity, u16, bool, ValueQuery>;
-    /// The block in which the subnet was founded.
-    #[pallet::storage]
-    pub type NetworkRegisteredAt<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The coldkey that owns the subnet.
-    #[pallet::storage]
-    pub type SubnetOwner<T> = StorageMap<_, Identity, u16, AccountId32, ValueQuery, NobodyAccount>;
-    /// The hotkey the owner founded the subnet with.
-    #[pallet::storage]
-    pub type SubnetOwnerHotkey<T> =
-        StorageMap<_, Identity, u16, AccountId32, ValueQuery, NobodyAccount>;
-    /// What the owner paid for the subnet, in rao.
-    #[pallet::storage]
-    pub type SubnetLocked<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The sign of the subnet's token, UTF-8.
-    #[pallet::storage]
-    pub type TokenSymbol<T> = StorageMap<_, Identity, u16, Vec<u8>, ValueQuery, DefaultSymbol>;
-    /// How the subnet's pool prices its token: 0 is one to one.
-    #[pallet::storage]
-    pub type SubnetMechanism<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
-    /// How many incentive mechanisms the subnet runs.
-    #[pallet::storage]
-    pub type MechanismCountCurrent<T> =
-        StorageMap<_, Twox64Concat, u16, u8, ValueQuery, ConstU8<1>>;
-    /// Whether the subnet's token can be traded.
-    #[pallet::storage]
-    pub type SubtokenEnabled<T> = StorageMap<_, Identity, u16, bool, ValueQuery>;
-    /// Whether the subnet receives emission.
-    #[pallet::storage]
-    pub type SubnetEmissionEnabled<T> =
-        StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
-    /// The first block in which the subnet can receive emission; none before it is started.
-    #[pallet::storage]
-    pub type FirstEmissionBlockNumber<T> = StorageMap<_, Identity, u16, u64>;
-    /// Whether the owner receives a part of the emission.
-    #[pallet::storage]
-    pub type OwnerCutEnabled<T> = StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
-
-    // The pool of a subnet.
-
-    /// Rao in the pool.
-    #[pallet::storage]
-    pub type SubnetTAO<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The token's reserve in the pool.
-    #[pallet::storage]
-    pub type SubnetAlphaIn<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The token outside the pool: staked or waiting to be distributed.
-    #[pallet::storage]
-    pub type SubnetAlphaOut<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Rao that were ever traded.
-    #[pallet::storage]
-    pub type SubnetVolume<T> = StorageMap<_, Identity, u16, u128, ValueQuery>;
-    /// Rao emitted into the pool in the last block.
-    #[pallet::storage]
-    pub type SubnetTaoInEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The token emitted to participants in the last block.
-    #[pallet::storage]
-    pub type SubnetAlphaOutEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The token waiting for the miners.
-    #[pallet::storage]
-    pub type PendingServerEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The token waiting for the validators.
-    #[pallet::storage]
-    pub type PendingValidatorEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The token waiting for the owner.
-    #[pallet::storage]
-    pub type PendingOwnerCut<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The part of the last incentive that pointed at the owner's own hotkeys.
-    #[pallet::storage]
-    pub type MinerBurned<T> = StorageMap<_, Identity, u16, FixedU128, ValueQuery>;
-
-    // Stake.
-
-    /// The coldkey that owns a hotkey.
-    #[pallet::storage]
-    pub type Owner<T> =
-        StorageMap<_, Blake2_128Concat, AccountId32, AccountId32, ValueQuery, NobodyAccount>;
-    /// The hotkeys a coldkey owns.
-    #[pallet::storage]
-    pub type OwnedHotkeys<T> =
-        StorageMap<_, Blake2_128Concat, AccountId32, Vec<AccountId32>, ValueQuery>;
-    /// The hotkeys a coldkey has staked to.
-    #[pallet::storage]
-    pub type StakingHotkeys<T> =
-        StorageMap<_, Blake2_128Concat, AccountId32, Vec<AccountId32>, ValueQuery>;
-    /// The part of dividends a hotkey's owner takes before its stakers, over 65535.
-    #[pallet::storage]
-    pub type Delegates<T> =
-        StorageMap<_, Blake2_128Concat, AccountId32, u16, ValueQuery, ConstU16<11_796>>;
-    /// The token staked to a hotkey on a subnet: the value of its share pool.
-    #[pallet::storage]
-    pub type TotalHotkeyAlpha<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, u64, ValueQuery>;
-    /// All shares of a hotkey's pool on a subnet.
-    #[pallet::storage]
-    pub type TotalHotkeySharesV2<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, SafeFloat, ValueQuery>;
-    /// A coldkey's shares of a hotkey's pool on a subnet.
-    #[pallet::storage]
-    pub type AlphaV2<T> = StorageNMap<
-        _,
-        (
-            NMapKey<Blake2_128Concat, AccountId32>,
-            NMapKey<Blake2_128Concat, AccountId32>,
-            NMapKey<Identity, u16>,
-        ),
-        SafeFloat,
-        ValueQuery,
-    >;
-    /// What a hotkey's stakers and owner received as dividends in the last epoch.
-    #[pallet::storage]
-    pub type AlphaDividendsPerSubnet<T> =
-        StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, u64, ValueQuery>;
-
-    // When epochs run.
-
-    /// Blocks between epochs.
-    #[pallet::storage]
-    pub type Tempo<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<360>>;
-    /// The block of the last epoch.
-    #[pallet::storage]
-    pub type LastEpochBlock<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The block in which an epoch is due besides the tempo; 0 is none.
-    #[pallet::storage]
-    pub type PendingEpochAt<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// How many epochs have run.
-    #[pallet::storage]
-    pub type SubnetEpochIndex<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Blocks since the last epoch.
-    #[pallet::storage]
-    pub type BlocksSinceLastStep<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The block in which the last epoch's emission was distributed.
-    #[pallet::storage]
-    pub type LastMechansimStepBlock<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The most epochs that run in one block.
-    #[pallet::storage]
-    pub type MaxEpochsPerBlock<T> = StorageValue<_, u8, ValueQuery, ConstU8<2>>;
-
-    // A subnet's rules.
-
-    /// The most neurons.
-    #[pallet::storage]
-    pub type MaxAllowedUids<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<256>>;
-    /// The most validators that get a permit.
-    #[pallet::storage]
-    pub type MaxAllowedValidators<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<128>>;
-    /// The least number of weights a validator sets.
-    #[pallet::storage]
-    pub type MinAllowedWeights<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<1024>>;
-    /// The largest part one weight may have, over 65535.
-    #[pallet::storage]
-    pub type MaxWeightsLimit<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<65_535>>;
-    /// Blocks for which a newcomer is not replaced.
-    #[pallet::storage]
-    pub type ImmunityPeriod<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<4096>>;
-    /// Validators without new weights for tempo x this / 1000 blocks are inactive.
-    #[pallet::storage]
-    pub type ActivityCutoffFactorMilli<T> =
-        StorageMap<_, Identity, u16, u32, ValueQuery, ConstU32<13_889>>;
-    /// The majority consensus needs, over 65535.
-    #[pallet::storage]
-    pub type Kappa<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<32_767>>;
-    /// A parameter of an older consensus; only displayed.
-    #[pallet::storage]
-    pub type Rho<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<10>>;
-    /// How steep liquid alpha's sigmoid is.
-    #[pallet::storage]
-    pub type AlphaSigmoidSteepness<T> =
-        StorageMap<_, Identity, u16, i16, ValueQuery, ConstI16<1000>>;
-    /// How much of the old bonds an epoch keeps, over 1 000 000.
-    #[pallet::storage]
-    pub type BondsMovingAverage<T> =
-        StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<900_000>>;
-    /// How far bonds are clipped by consensus, over 65535.
-    #[pallet::storage]
-    pub type BondsPenalty<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<65_535>>;
-    /// Whether bonds move faster where a validator disagrees with consensus.
-    #[pallet::storage]
-    pub type LiquidAlphaOn<T> = StorageMap<_, Blake2_128Concat, u16, bool, ValueQuery>;
-    /// Liquid alpha's bounds, over 65535.
-    #[pallet::storage]
-    pub type AlphaValues<T> =
-        StorageMap<_, Identity, u16, (u16, u16), ValueQuery, super::types::DefaultAlphaValues>;
-    /// Whether bonds follow the third version of the rules.
-    #[pallet::storage]
-    pub type Yuma3On<T> = StorageMap<_, Blake2_128Concat, u16, bool, ValueQuery>;
-    /// The least version key of weights; 0 takes any.
-    #[pallet::storage]
-    pub type WeightsVersionKey<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Blocks between two settings of weights.
-    #[pallet::storage]
-    pub type WeightsSetRateLimit<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<100>>;
-    /// Whether weights are committed first and revealed later.
-    #[pallet::storage]
-    pub type CommitRevealWeightsEnabled<T> =
-        StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
-    /// Epochs between commit and reveal.
-    #[pallet::storage]
-    pub type RevealPeriodEpochs<T> = StorageMap<_, Twox64Concat, u16, u64, ValueQuery, ConstU64<1>>;
-    /// The stake weight a validator needs.
-    #[pallet::storage]
-    pub type StakeThreshold<T> = StorageValue<_, u64, ValueQuery>;
-    /// Blocks between two announcements of a neuron's address.
-    #[pallet::storage]
-    pub type ServingRateLimit<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<50>>;
-
-    // Registration.
-
-    /// Whether neurons can register.
-    #[pallet::storage]
-    pub type NetworkRegistrationAllowed<T> =
-        StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
-    /// The price of a registration, in rao.
-    #[pallet::storage]
-    pub type Burn<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<100_000_000>>;
-    /// The least price of a registration, in rao.
-    #[pallet::storage]
-    pub type MinBurn<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<500_000>>;
-    /// The highest price of a registration, in rao.
-    #[pallet::storage]
-    pub type MaxBurn<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<100_000_000_000>>;
-    /// Blocks in which the price of a registration halves; 0 keeps it.
-    #[pallet::storage]
-    pub type BurnHalfLife<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<360>>;
-    /// The factor a registration multiplies the price with.
-    #[pallet::storage]
-    pub type BurnIncreaseMult<T> =
-        StorageMap<_, Identity, u16, FixedU128, ValueQuery, DefaultBurnIncrease>;
-    /// Registrations in this block.
-    #[pallet::storage]
-    pub type RegistrationsThisBlock<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
-    /// When no more neurons than this are past their immunity, immune ones are replaced.
-    #[pallet::storage]
-    pub type MinNonImmuneUids<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<10>>;
-    /// How many of the owner's hotkeys are never replaced.
-    #[pallet::storage]
-    pub type ImmuneOwnerUidsLimit<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<1>>;
-    /// The least that [`MaxAllowedUids`] can be set to.
-    #[pallet::storage]
-    pub type MinAllowedUids<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<64>>;
-
-    // Neurons. Vectors have one element a uid.
-
-    /// How many neurons there are.
-    #[pallet::storage]
-    pub type SubnetworkN<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
-    /// The uid of a hotkey.
-    #[pallet::storage]
-    pub type Uids<T> = StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, u16>;
-    /// The hotkey of a uid.
-    #[pallet::storage]
-    pub type Keys<T> =
-        StorageDoubleMap<_, Identity, u16, Identity, u16, AccountId32, ValueQuery, NobodyAccount>;
-    /// Whether a hotkey is a neuron of a subnet.
-    #[pallet::storage]
-    pub type IsNetworkMember<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, bool, ValueQuery>;
-    /// The block in which a uid was last given to a hotkey.
-    #[pallet::storage]
-    pub type BlockAtRegistration<T> =
-        StorageDoubleMap<_, Identity, u16, Identity, u16, u64, ValueQuery>;
-    /// Whether the neuron set weights lately.
-    #[pallet::storage]
-    pub type Active<T> = StorageMap<_, Identity, u16, Vec<bool>, ValueQuery>;
-    /// What the neuron earned in the last epoch, in the subnet's token.
-    #[pallet::storage]
-    pub type Emission<T> = StorageMap<_, Identity, u16, Vec<u64>, ValueQuery>;
-    /// The consensus weight, over 65535.
-    #[pallet::storage]
-    pub type Consensus<T> = StorageMap<_, Identity, u16, Vec<u16>, ValueQuery>;
-    /// The part of the miners' emission, over 65535; keyed by mechanism x 4096 + netuid.
-    #[pallet::storage]
-    pub type Incentive<T> = StorageMap<_, Identity, u16, Vec<u16>, ValueQuery>;
-    /// The part of the validators' emission, over 65535.
-    #[pallet::storage]
-    pub type Dividends<T> = StorageMap<_, Identity, u16, Vec<u16>, ValueQuery>;
-    /// The block of the last weights; keyed by mechanism x 4096 + netuid.
-    #[pallet::storage]
-    pub type LastUpdate<T> = StorageMap<_, Identity, u16, Vec<u64>, ValueQuery>;
-    /// How much of the validator's weights consensus kept, over 65535.
-    #[pallet::storage]
-    pub type ValidatorTrust<T> = StorageMap<_, Identity, u16, Vec<u16>, ValueQuery>;
-    /// Whether the neuron may weigh others.
-    #[pallet::storage]
-    pub type ValidatorPermit<T> = StorageMap<_, Identity, u16, Vec<bool>, ValueQuery>;
-    /// The part of the subnet's stake weight, over 65535.
-    #[pallet::storage]
-    pub type StakeWeight<T> = StorageMap<_, Identity, u16, Vec<u16>, ValueQuery>;
-    /// A validator's weights; keyed by mechanism x 4096 + netuid, then uid.
-    #[pallet::storage]
-    pub type Weights<T> =
-        StorageDoubleMap<_, Identity, u16, Identity, u16, Vec<(u16, u16)>, ValueQuery>;
-    /// A validator's bonds; keyed by mechanism x 4096 + netuid, then uid.
-    #[pallet::storage]
-    pub type Bonds<T> =
-        StorageDoubleMap<_, Identity, u16, Identity, u16, Vec<(u16, u16)>, ValueQuery>;
-    /// Where a neuron can be reached.
-    #[pallet::storage]
-    pub type Axons<T> = StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, AxonInfo>;
-    /// Where a neuron's measurements can be read.
-    #[pallet::storage]
-    pub type Prometheus<T> =
-        StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, PrometheusInfo>;
 
     /// The pallet's first state: the root network and the money that exists.
     #[pallet::genesis_config]
