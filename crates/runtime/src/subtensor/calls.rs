@@ -34,7 +34,8 @@ mod calls {
             amount_staked: u64,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            Self::do_add_stake(coldkey, hotkey, netuid, amount_staked)
+            Self::do_add_stake(coldkey, hotkey, netuid, amount_staked, None)?;
+            Ok(())
         }
 
         /// Withdraws the calling coldkey's stake from a hotkey on a subnet.
@@ -47,7 +48,7 @@ mod calls {
             amount_unstaked: u64,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            Self::do_remove_stake(coldkey, hotkey, netuid, amount_unstaked)
+            Self::do_remove_stake(coldkey, hotkey, netuid, amount_unstaked, None)
         }
 
         /// Announces where the calling hotkey can be reached.
