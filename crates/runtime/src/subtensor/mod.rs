@@ -3,12 +3,15 @@
 //! The sections beside this file declare storage, events, errors and calls (`declared`: what the public chain
 //! stores and this one does not use yet); each other module is one concern of the rules.
 
+mod auto_stake;
 mod calls;
 mod declared;
+mod destroying;
 mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod moving;
 mod neuron_info;
 mod pool;
 mod registration;
@@ -47,6 +50,7 @@ use frame_support::pallet_macros::import_section;
 pub mod pallet {
     use super::ROOT;
     use super::SafeFloat;
+    use super::staking::PriceLimit;
     use super::types::*;
     use codec::Compact;
     use frame_support::pallet_prelude::*;

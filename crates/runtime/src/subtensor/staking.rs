@@ -61,6 +61,13 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// That an amount of rao buys at least something.
+    pub(super) fn ensure_buys(netuid: u16, tao: u64) -> DispatchResult {
+        let buys = Self::quote_buy(netuid, tao).is_ok_and(|(alpha, _)| alpha != 0);
+        ensure!(buys, Error::<T>::InsufficientLiquidity);
+        Ok(())
+    }
+
     /// Stakes a coldkey's TAO to a hotkey, and returns what it bought.
     pub(super) fn do_add_stake(
         coldkey: AccountId32,
@@ -97,8 +104,7 @@ impl<T: Config> Pallet<T> {
         netuid: u16,
         tao: u64,
     ) -> Result<u64, DispatchError> {
-        let buys = Self::quote_buy(netuid, tao).is_ok_and(|(alpha, _)| alpha != 0);
-        ensure!(buys, Error::<T>::InsufficientLiquidity);
+        Self::ensure_buys(netuid, tao)?;
         Self::pay_subnet(coldkey, netuid, tao)?;
         let (alpha, fee) = Self::buy_alpha(netuid, tao)?;
         Self::deposit_stake(hotkey, coldkey, netuid, alpha);
@@ -143,7 +149,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Withdraws and sells, and returns the rao. The caller has checked that there is as much.
-    fn unstake(
+    pub(super) fn unstake(
         coldkey: &AccountId32,
         hotkey: &AccountId32,
         netuid: u16,
@@ -175,7 +181,7 @@ pub(super) struct PriceLimit {
 
 impl PriceLimit {
     /// What of an amount may be traded when `most` keeps the limit.
-    fn apply<T: Config>(self, amount: u64, most: u64) -> Result<u64, Error<T>> {
+    pub(super) fn apply<T: Config>(self, amount: u64, most: u64) -> Result<u64, Error<T>> {
         let is_possible = most != 0 && (self.allow_partial || amount <= most);
         if is_possible {
             Ok(amount.min(most))
