@@ -1,6 +1,7 @@
 //! Runtime APIs: what a node or a client can ask of a state by name.
 
 use crate::subtensor::{NeuronInfo, NeuronInfoLite};
+use crate::swap::{SimSwapResult, SubnetPrice};
 use crate::{
     AccountId, Balance, Block, Executive, InherentDataExt, Nonce, Runtime, SubtensorModule, System,
     TransactionPayment, VERSION,
@@ -39,6 +40,20 @@ sp_api::decl_runtime_apis! {
     pub trait SubnetRegistrationRuntimeApi {
         /// What a new subnet costs now, in rao.
         fn get_network_registration_cost() -> u64;
+    }
+}
+
+sp_api::decl_runtime_apis! {
+    /// Trading subnets' tokens.
+    pub trait SwapRuntimeApi {
+        /// The price of a unit of a subnet's token, in rao.
+        fn current_alpha_price(netuid: u16) -> u64;
+        /// The price of every network's token.
+        fn current_alpha_price_all() -> Vec<SubnetPrice>;
+        /// What rao would buy of a subnet's token.
+        fn sim_swap_tao_for_alpha(netuid: u16, tao: u64) -> SimSwapResult;
+        /// What an amount of a subnet's token would yield in rao.
+        fn sim_swap_alpha_for_tao(netuid: u16, alpha: u64) -> SimSwapResult;
     }
 }
 
@@ -150,6 +165,24 @@ sp_api::impl_runtime_apis! {
     impl self::SubnetRegistrationRuntimeApi<Block> for Runtime {
         fn get_network_registration_cost() -> u64 {
             SubtensorModule::lock_cost()
+        }
+    }
+
+    impl self::SwapRuntimeApi<Block> for Runtime {
+        fn current_alpha_price(netuid: u16) -> u64 {
+            SubtensorModule::price_in_rao(netuid)
+        }
+
+        fn current_alpha_price_all() -> Vec<SubnetPrice> {
+            SubtensorModule::all_prices()
+        }
+
+        fn sim_swap_tao_for_alpha(netuid: u16, tao: u64) -> SimSwapResult {
+            SubtensorModule::simulate_buy(netuid, tao)
+        }
+
+        fn sim_swap_alpha_for_tao(netuid: u16, alpha: u64) -> SimSwapResult {
+            SubtensorModule::simulate_sell(netuid, alpha)
         }
     }
 }

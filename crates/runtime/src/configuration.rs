@@ -3,12 +3,13 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, not_here, subtensor,
+    VERSION, admin_utils, commitments, not_here, subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
     traits::{
-        ConstU8, ConstU16, ConstU32, ConstU64, Imbalance, OnUnbalanced, VariantCountOf, fungible,
+        ConstU8, ConstU16, ConstU32, ConstU64, Contains, Imbalance, OnUnbalanced, VariantCountOf,
+        fungible,
     },
     weights::{
         ConstantMultiplier, Weight, WeightToFeeCoefficient, WeightToFeeCoefficients,
@@ -127,6 +128,19 @@ impl pallet_sudo::Config for Runtime {
 
 impl subtensor::Config for Runtime {
     type Currency = Balances;
+}
+
+/// The networks that exist, for the swap pallet, which the subtensor pallet builds on.
+pub struct Networks;
+
+impl Contains<u16> for Networks {
+    fn contains(netuid: &u16) -> bool {
+        subtensor::NetworksAdded::<Runtime>::get(netuid)
+    }
+}
+
+impl swap::Config for Runtime {
+    type Networks = Networks;
     type NotHere = not_here::NotHere<Runtime>;
 }
 

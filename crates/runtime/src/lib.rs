@@ -22,6 +22,8 @@ pub mod not_here;
 #[warn(missing_docs)]
 pub mod subtensor;
 #[warn(missing_docs)]
+pub mod swap;
+#[warn(missing_docs)]
 pub mod yuma;
 
 pub use apis::api;
@@ -97,6 +99,7 @@ frame_support::construct_runtime!(
         Sudo: pallet_sudo = 12,
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
+        Swap: swap = 28,
         NotHere: not_here = 200,
     }
 );

@@ -131,7 +131,7 @@ fn our_pallets_are_the_public_ones() {
     };
     let metadata = metadata();
     let types = &metadata.types;
-    for name in ["SubtensorModule", "Commitments", "AdminUtils"] {
+    for name in ["SubtensorModule", "Commitments", "AdminUtils", "Swap"] {
         let ours = metadata
             .pallets
             .iter()
@@ -223,6 +223,7 @@ fn our_runtime_apis_are_public_ones() {
         "NeuronInfoRuntimeApi",
         "SubnetInfoRuntimeApi",
         "SubnetRegistrationRuntimeApi",
+        "SwapRuntimeApi",
     ] {
         let ours = metadata
             .apis

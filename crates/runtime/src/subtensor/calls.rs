@@ -34,7 +34,8 @@ mod calls {
             amount_staked: u64,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            Self::do_add_stake(coldkey, hotkey, netuid, amount_staked)
+            Self::do_add_stake(coldkey, hotkey, netuid, amount_staked, None)?;
+            Ok(())
         }
 
         /// Withdraws the calling coldkey's stake from a hotkey on a subnet.
@@ -47,7 +48,7 @@ mod calls {
             amount_unstaked: u64,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            Self::do_remove_stake(coldkey, hotkey, netuid, amount_unstaked)
+            Self::do_remove_stake(coldkey, hotkey, netuid, amount_unstaked, None)
         }
 
         /// Announces where the calling hotkey can be reached.
@@ -412,23 +413,23 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Withdraws all the calling coldkey's stake from a hotkey.
         #[pallet::call_index(83)]
         #[pallet::weight(CALL)]
         pub fn unstake_all(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
-            let _ = (origin, hotkey);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_unstake_all(&coldkey, &hotkey)
         }
 
-        /// Not carried out here.
+        /// Moves all the calling coldkey's stake to a hotkey on subnets to root.
         #[pallet::call_index(84)]
         #[pallet::weight(CALL)]
         pub fn unstake_all_alpha(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
-            let _ = (origin, hotkey);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_unstake_all_alpha(&coldkey, &hotkey)
         }
 
-        /// Not carried out here.
+        /// Moves the calling coldkey's stake to another hotkey, on the same or another subnet.
         #[pallet::call_index(85)]
         #[pallet::weight(CALL)]
         pub fn move_stake(
@@ -439,18 +440,13 @@ mod calls {
             destination_netuid: u16,
             alpha_amount: u64,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                origin_hotkey,
-                destination_hotkey,
-                origin_netuid,
-                destination_netuid,
-                alpha_amount,
-            );
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            let hotkeys = [origin_hotkey, destination_hotkey];
+            let netuids = [origin_netuid, destination_netuid];
+            Self::do_move_stake(coldkey, hotkeys, netuids, alpha_amount)
         }
 
-        /// Not carried out here.
+        /// Gives the calling coldkey's stake to another coldkey, on the same or another subnet.
         #[pallet::call_index(86)]
         #[pallet::weight(CALL)]
         pub fn transfer_stake(
@@ -461,18 +457,13 @@ mod calls {
             destination_netuid: u16,
             alpha_amount: u64,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                destination_coldkey,
-                hotkey,
-                origin_netuid,
-                destination_netuid,
-                alpha_amount,
-            );
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            let coldkeys = [coldkey, destination_coldkey];
+            let netuids = [origin_netuid, destination_netuid];
+            Self::do_transfer_stake(coldkeys, hotkey, netuids, alpha_amount)
         }
 
-        /// Not carried out here.
+        /// Moves the calling coldkey's stake to another subnet.
         #[pallet::call_index(87)]
         #[pallet::weight(CALL)]
         pub fn swap_stake(
@@ -482,17 +473,12 @@ mod calls {
             destination_netuid: u16,
             alpha_amount: u64,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                hotkey,
-                origin_netuid,
-                destination_netuid,
-                alpha_amount,
-            );
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            let netuids = [origin_netuid, destination_netuid];
+            Self::do_swap_stake(coldkey, hotkey, netuids, alpha_amount, None)
         }
 
-        /// Not carried out here.
+        /// As `add_stake`, before the price is above a limit in rao for a unit of the token.
         #[pallet::call_index(88)]
         #[pallet::weight(CALL)]
         pub fn add_stake_limit(
@@ -503,18 +489,16 @@ mod calls {
             limit_price: u64,
             allow_partial: bool,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                hotkey,
-                netuid,
-                amount_staked,
-                limit_price,
+            let coldkey = ensure_signed(origin)?;
+            let limit = PriceLimit {
+                price: limit_price,
                 allow_partial,
-            );
-            Err(T::NotHere::get())
+            };
+            Self::do_add_stake(coldkey, hotkey, netuid, amount_staked, Some(limit))?;
+            Ok(())
         }
 
-        /// Not carried out here.
+        /// As `remove_stake`, before the price is below a limit in rao for a unit of the token.
         #[pallet::call_index(89)]
         #[pallet::weight(CALL)]
         pub fn remove_stake_limit(
@@ -525,18 +509,15 @@ mod calls {
             limit_price: u64,
             allow_partial: bool,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                hotkey,
-                netuid,
-                amount_unstaked,
-                limit_price,
+            let coldkey = ensure_signed(origin)?;
+            let limit = PriceLimit {
+                price: limit_price,
                 allow_partial,
-            );
-            Err(T::NotHere::get())
+            };
+            Self::do_remove_stake(coldkey, hotkey, netuid, amount_unstaked, Some(limit))
         }
 
-        /// Not carried out here.
+        /// As `swap_stake`, before the first subnet's token is worth less of the second's than a limit over 10^9.
         #[pallet::call_index(90)]
         #[pallet::weight(CALL)]
         pub fn swap_stake_limit(
@@ -548,24 +529,22 @@ mod calls {
             limit_price: u64,
             allow_partial: bool,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                hotkey,
-                origin_netuid,
-                destination_netuid,
-                alpha_amount,
-                limit_price,
+            let coldkey = ensure_signed(origin)?;
+            let limit = PriceLimit {
+                price: limit_price,
                 allow_partial,
-            );
-            Err(T::NotHere::get())
+            };
+            let netuids = [origin_netuid, destination_netuid];
+            Self::do_swap_stake(coldkey, hotkey, netuids, alpha_amount, Some(limit))
         }
 
-        /// Not carried out here.
+        /// Makes the calling coldkey the owner of a hotkey nobody owns; of another nothing changes.
         #[pallet::call_index(91)]
         #[pallet::weight(CALL)]
         pub fn try_associate_hotkey(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
-            let _ = (origin, hotkey);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::own_hotkey(&coldkey, &hotkey);
+            Ok(())
         }
 
         /// Not carried out here.
@@ -643,7 +622,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Gives up the calling coldkey's stake; it can be emitted again.
         #[pallet::call_index(101)]
         #[pallet::weight(CALL)]
         pub fn recycle_alpha(
@@ -652,11 +631,11 @@ mod calls {
             amount: u64,
             netuid: u16,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, amount, netuid);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_recycle_alpha(coldkey, hotkey, amount, netuid)
         }
 
-        /// Not carried out here.
+        /// Gives up the calling coldkey's stake for good.
         #[pallet::call_index(102)]
         #[pallet::weight(CALL)]
         pub fn burn_alpha(
@@ -665,11 +644,12 @@ mod calls {
             amount: u64,
             netuid: u16,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, amount, netuid);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_burn_alpha(coldkey, hotkey, amount, netuid)
         }
 
-        /// Not carried out here.
+        /// Withdraws all the calling coldkey's stake from a hotkey on a subnet, or nothing if the price would fall below
+        /// a limit in rao for a unit of the token.
         #[pallet::call_index(103)]
         #[pallet::weight(CALL)]
         pub fn remove_stake_full_limit(
@@ -678,8 +658,13 @@ mod calls {
             netuid: u16,
             limit_price: Option<u64>,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, netuid, limit_price);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            let staked = Self::stake_of(&hotkey, &coldkey, netuid);
+            let limit = limit_price.map(|price| PriceLimit {
+                price,
+                allow_partial: false,
+            });
+            Self::do_remove_stake(coldkey, hotkey, netuid, staked, limit)
         }
 
         /// Not carried out here.
@@ -739,7 +724,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Chooses the hotkey to which the incentive of the calling coldkey's miners is staked.
         #[pallet::call_index(114)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn set_coldkey_auto_stake_hotkey(
@@ -747,8 +732,8 @@ mod calls {
             netuid: u16,
             hotkey: AccountId32,
         ) -> DispatchResult {
-            let _ = (origin, netuid, hotkey);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_set_auto_stake(coldkey, netuid, hotkey)
         }
 
         /// Not carried out here.
@@ -929,7 +914,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Buys a subnet's token with the calling coldkey's TAO, up to a price in rao for a unit, and burns it.
         #[pallet::call_index(132)]
         #[pallet::weight(CALL)]
         pub fn add_stake_burn(
@@ -939,8 +924,8 @@ mod calls {
             amount: u64,
             limit: Option<u64>,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, netuid, amount, limit);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_add_stake_burn(coldkey, hotkey, netuid, amount, limit)
         }
 
         /// Not carried out here.

@@ -114,21 +114,6 @@ mod declared {
     pub type SubnetProtocolAlpha<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type AutoStakeDestination<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, AccountId32>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type AutoStakeDestinationColdkeys<T> = StorageDoubleMap<
-        _,
-        Blake2_128Concat,
-        AccountId32,
-        Identity,
-        u16,
-        Vec<AccountId32>,
-        ValueQuery,
-    >;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type ColdkeySwapAnnouncementDelay<T> = StorageValue<_, u32, ValueQuery, ConstU32<36_000>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
@@ -255,9 +240,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type WeightsVersionKeyRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<5>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type TransferToggle<T> = StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type LargestLocked<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;

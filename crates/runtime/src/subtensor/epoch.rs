@@ -169,7 +169,7 @@ impl<T: Config> Pallet<T> {
         let mut paid = 0u64;
         for (hotkey, &amount) in hotkeys.iter().zip(&incentives) {
             if !Self::is_owners(netuid, hotkey) {
-                Self::deposit_stake(hotkey, &Owner::<T>::get(hotkey), netuid, amount);
+                Self::pay_miner(hotkey, netuid, amount);
                 paid = paid.saturating_add(amount);
             }
         }

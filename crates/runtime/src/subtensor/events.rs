@@ -17,6 +17,9 @@ mod events {
         /// Stake was removed. \[coldkey, hotkey, rao, alpha, netuid, fee\]
         #[codec(index = 3)]
         StakeRemoved(AccountId32, AccountId32, u64, u64, u16, u64),
+        /// Stake was moved to another hotkey. \[coldkey, from hotkey, from netuid, to hotkey, to netuid, rao\]
+        #[codec(index = 4)]
+        StakeMoved(AccountId32, AccountId32, u16, AccountId32, u16, u64),
         /// A validator set weights. \[mechanism x 4096 + netuid, uid\]
         #[codec(index = 5)]
         WeightsSet(u16, u16),
@@ -74,12 +77,38 @@ mod events {
         /// The blocks between foundings changed. \[value\]
         #[codec(index = 58)]
         NetworkRateLimitSet(u64),
+        /// Stake was given away. \[from coldkey, to coldkey, hotkey, from netuid, to netuid, rao\]
+        #[codec(index = 91)]
+        StakeTransferred(AccountId32, AccountId32, AccountId32, u16, u16, u64),
+        /// Stake was moved to another subnet. \[coldkey, hotkey, from netuid, to netuid, rao\]
+        #[codec(index = 92)]
+        StakeSwapped(AccountId32, AccountId32, u16, u16, u64),
         /// A subnet will receive emission from a block on. \[netuid, block\]
         #[codec(index = 95)]
         FirstEmissionBlockNumberSet(u16, u64),
+        /// A subnet's token was recycled. \[coldkey, hotkey, alpha, netuid\]
+        #[codec(index = 96)]
+        AlphaRecycled(AccountId32, AccountId32, u64, u16),
+        /// A subnet's token was burned. \[coldkey, hotkey, alpha, netuid\]
+        #[codec(index = 97)]
+        AlphaBurned(AccountId32, AccountId32, u64, u16),
         /// Commit-reveal was switched. \[netuid, on\]
         #[codec(index = 101)]
         CommitRevealEnabled(u16, bool),
+        /// A miner's incentive was staked to the hotkey its owner chose.
+        #[codec(index = 109)]
+        AutoStakeAdded {
+            /// The subnet.
+            netuid: u16,
+            /// The hotkey it was staked to.
+            destination: AccountId32,
+            /// The miner.
+            hotkey: AccountId32,
+            /// The coldkey that owns it.
+            owner: AccountId32,
+            /// The amount, in the subnet's token.
+            incentive: u64,
+        },
         /// What an epoch paid to each miner.
         #[codec(index = 110)]
         IncentiveAlphaEmittedToMiners {
@@ -87,6 +116,28 @@ mod events {
             netuid: u16,
             /// One amount a uid, in the subnet's token.
             emissions: Vec<u64>,
+        },
+        /// A coldkey chose where its miners' incentive is staked.
+        #[codec(index = 112)]
+        AutoStakeDestinationSet {
+            /// The coldkey.
+            coldkey: AccountId32,
+            /// The subnet.
+            netuid: u16,
+            /// The hotkey.
+            hotkey: AccountId32,
+        },
+        /// A subnet's token was bought and burned.
+        #[codec(index = 121)]
+        AddStakeBurn {
+            /// The subnet.
+            netuid: u16,
+            /// The hotkey it went through.
+            hotkey: AccountId32,
+            /// Rao given.
+            amount: u64,
+            /// What they bought.
+            alpha: u64,
         },
         /// An epoch was put off because too many were due in one block.
         #[codec(index = 132)]

@@ -2,17 +2,18 @@
 //!
 //! The sections beside this file declare storage, events, errors and calls (`declared`: what the public chain
 //! stores and this one does not use yet); each other module is one concern of the rules.
-//!
-//! One simplification against the public chain: every subnet's pool is one to one (`SubnetMechanism` 0), so one
-//! unit of a subnet's token (alpha) is worth one rao at any time. The stored shape is the public one.
 
+mod auto_stake;
 mod calls;
 mod declared;
+mod destroying;
 mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod moving;
 mod neuron_info;
+mod pool;
 mod registration;
 mod safe_float;
 mod schedule;
@@ -49,24 +50,24 @@ use frame_support::pallet_macros::import_section;
 pub mod pallet {
     use super::ROOT;
     use super::SafeFloat;
+    use super::staking::PriceLimit;
     use super::types::*;
     use codec::Compact;
     use frame_support::pallet_prelude::*;
     use frame_support::traits::{ConstBool, ConstI16, ConstU8, ConstU16, ConstU64, fungible};
     use frame_system::pallet_prelude::*;
     use sp_core::{H160, H256};
-    use sp_runtime::{AccountId32, DispatchError, Percent};
+    use sp_runtime::{AccountId32, Percent};
     use std::collections::{BTreeMap, BTreeSet};
 
     /// What the pallet needs of the runtime.
     #[pallet::config]
     pub trait Config:
-        frame_system::Config<AccountId = AccountId32, RuntimeEvent: From<Event<Self>>>
+        crate::swap::Config
+        + frame_system::Config<AccountId = AccountId32, RuntimeEvent: From<Event<Self>>>
     {
         /// Where TAO is held. A subnet's TAO stands on [`Pallet::subnet_account`].
         type Currency: fungible::Mutate<AccountId32, Balance = u64>;
-        /// What a call answers that the public chain carries out and this one does not.
-        type NotHere: Get<DispatchError>;
     }
 
     /// The pallet's type.

@@ -44,9 +44,10 @@ impl<T: Config> Pallet<T> {
             Some(Self::neuron_to_replace(netuid).ok_or(Error::<T>::NoNeuronIdAvailable)?)
         };
 
-        // The price buys the subnet's token, which is destroyed: it stays in the pool and nobody owns it.
-        Self::pay_into_pool(&coldkey, netuid, price)?;
-        Self::count_trade(netuid, price);
+        // The price buys the subnet's token, which is destroyed.
+        Self::pay_subnet(&coldkey, netuid, price)?;
+        let (bought, _) = Self::buy_alpha(netuid, price)?;
+        Self::forget_alpha(netuid, bought);
         Self::own_hotkey(&coldkey, &hotkey);
         let uid = match replaced {
             Some(uid) => {

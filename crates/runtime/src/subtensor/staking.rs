@@ -24,20 +24,19 @@ impl<T: Config> Pallet<T> {
         T::Currency::reducible_balance(coldkey, Preservation::Preserve, Fortitude::Polite) >= amount
     }
 
-    /// Moves TAO from a coldkey into a subnet's pool.
-    pub(super) fn pay_into_pool(coldkey: &AccountId32, netuid: u16, amount: u64) -> DispatchResult {
-        let pool = Self::subnet_account(netuid);
-        T::Currency::transfer(coldkey, &pool, amount, Preservation::Preserve)?;
-        SubnetTAO::<T>::mutate(netuid, |tao| *tao = tao.saturating_add(amount));
-        TotalStake::<T>::mutate(|total| *total = total.saturating_add(amount));
+    /// Moves TAO from a coldkey to a subnet's account; the caller counts it in the pool.
+    pub(super) fn pay_subnet(coldkey: &AccountId32, netuid: u16, amount: u64) -> DispatchResult {
+        let account = Self::subnet_account(netuid);
+        T::Currency::transfer(coldkey, &account, amount, Preservation::Preserve)?;
         Ok(())
     }
 
-    /// Counts what was bought or sold.
-    pub(super) fn count_trade(netuid: u16, amount: u64) {
-        SubnetVolume::<T>::mutate(netuid, |volume| {
-            *volume = volume.saturating_add(u128::from(amount));
-        });
+    /// Moves TAO from a subnet's account to a coldkey; the caller has taken it from the pool.
+    fn pay_from_subnet(netuid: u16, coldkey: &AccountId32, amount: u64) -> DispatchResult {
+        let account = Self::subnet_account(netuid);
+        T::Currency::transfer(&account, coldkey, amount, Preservation::Preserve)
+            .map_err(|_| Error::<T>::InsufficientLiquidity)?;
+        Ok(())
     }
 
     /// Makes a coldkey the owner of a hotkey nobody owns.
@@ -52,18 +51,41 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    pub(super) fn do_add_stake(
-        coldkey: AccountId32,
-        hotkey: AccountId32,
-        netuid: u16,
-        amount: u64,
-    ) -> DispatchResult {
+    /// That a subnet exists and its token trades.
+    pub(super) fn ensure_tradable(netuid: u16) -> DispatchResult {
         ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
         ensure!(
             SubtokenEnabled::<T>::get(netuid),
             Error::<T>::SubtokenDisabled
         );
-        ensure!(amount >= MIN_STAKE, Error::<T>::AmountTooLow);
+        Ok(())
+    }
+
+    /// That an amount of rao buys at least something.
+    pub(super) fn ensure_buys(netuid: u16, tao: u64) -> DispatchResult {
+        let buys = Self::quote_buy(netuid, tao).is_ok_and(|(alpha, _)| alpha != 0);
+        ensure!(buys, Error::<T>::InsufficientLiquidity);
+        Ok(())
+    }
+
+    /// Stakes a coldkey's TAO to a hotkey, and returns what it bought.
+    pub(super) fn do_add_stake(
+        coldkey: AccountId32,
+        hotkey: AccountId32,
+        netuid: u16,
+        amount: u64,
+        limit: Option<PriceLimit>,
+    ) -> Result<u64, DispatchError> {
+        Self::ensure_tradable(netuid)?;
+        let quote = Self::quote_buy(netuid, amount);
+        let fee = quote.map_or(0, |(_, fee)| fee);
+        ensure!(
+            amount >= MIN_STAKE.saturating_add(fee),
+            Error::<T>::AmountTooLow
+        );
+        let tradable = limit.map_or(Ok(amount), |limit| {
+            limit.apply::<T>(amount, Self::most_to_buy(netuid, limit.price))
+        })?;
         ensure!(
             Self::can_pay(&coldkey, amount),
             Error::<T>::NotEnoughBalanceToStake
@@ -72,27 +94,40 @@ impl<T: Config> Pallet<T> {
             Owner::<T>::contains_key(&hotkey),
             Error::<T>::HotKeyAccountNotExists
         );
-        Self::pay_into_pool(&coldkey, netuid, amount)?;
-        SubnetAlphaOut::<T>::mutate(netuid, |alpha| *alpha = alpha.saturating_add(amount));
-        Self::count_trade(netuid, amount);
-        Self::deposit_stake(&hotkey, &coldkey, netuid, amount);
-        Self::deposit_event(Event::StakeAdded(
-            coldkey, hotkey, amount, amount, netuid, 0,
-        ));
-        Ok(())
+        Self::stake(&coldkey, &hotkey, netuid, tradable)
     }
 
+    /// Buys and stakes, and returns what was bought.
+    fn stake(
+        coldkey: &AccountId32,
+        hotkey: &AccountId32,
+        netuid: u16,
+        tao: u64,
+    ) -> Result<u64, DispatchError> {
+        Self::ensure_buys(netuid, tao)?;
+        Self::pay_subnet(coldkey, netuid, tao)?;
+        let (alpha, fee) = Self::buy_alpha(netuid, tao)?;
+        Self::deposit_stake(hotkey, coldkey, netuid, alpha);
+        Self::deposit_event(Event::StakeAdded(
+            coldkey.clone(),
+            hotkey.clone(),
+            tao,
+            alpha,
+            netuid,
+            fee,
+        ));
+        Ok(alpha)
+    }
+
+    /// Withdraws a coldkey's stake, in the subnet's token, from a hotkey.
     pub(super) fn do_remove_stake(
         coldkey: AccountId32,
         hotkey: AccountId32,
         netuid: u16,
         amount: u64,
+        limit: Option<PriceLimit>,
     ) -> DispatchResult {
-        ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
-        ensure!(
-            SubtokenEnabled::<T>::get(netuid),
-            Error::<T>::SubtokenDisabled
-        );
+        Self::ensure_tradable(netuid)?;
         ensure!(
             Owner::<T>::contains_key(&hotkey),
             Error::<T>::HotKeyAccountNotExists
@@ -100,21 +135,58 @@ impl<T: Config> Pallet<T> {
         let staked = Self::stake_of(&hotkey, &coldkey, netuid);
         ensure!(amount != 0, Error::<T>::AmountTooLow);
         ensure!(amount <= staked, Error::<T>::NotEnoughStakeToWithdraw);
+        let (tao, _) =
+            Self::quote_sell(netuid, amount).map_err(|_| Error::<T>::InsufficientLiquidity)?;
         ensure!(
-            amount >= MIN_STAKE || amount == staked,
+            tao >= MIN_STAKE || amount == staked,
             Error::<T>::AmountTooLow
         );
-        let pool = Self::subnet_account(netuid);
-        T::Currency::transfer(&pool, &coldkey, amount, Preservation::Preserve)
-            .map_err(|_| Error::<T>::InsufficientLiquidity)?;
-        SubnetTAO::<T>::mutate(netuid, |tao| *tao = tao.saturating_sub(amount));
-        TotalStake::<T>::mutate(|total| *total = total.saturating_sub(amount));
-        Self::count_trade(netuid, amount);
-        SubnetAlphaOut::<T>::mutate(netuid, |alpha| *alpha = alpha.saturating_sub(amount));
-        Self::withdraw_stake(&hotkey, &coldkey, netuid, amount);
-        Self::deposit_event(Event::StakeRemoved(
-            coldkey, hotkey, amount, amount, netuid, 0,
-        ));
+        let tradable = limit.map_or(Ok(amount), |limit| {
+            limit.apply::<T>(amount, Self::most_to_sell(netuid, limit.price))
+        })?;
+        Self::unstake(&coldkey, &hotkey, netuid, tradable)?;
         Ok(())
+    }
+
+    /// Withdraws and sells, and returns the rao. The caller has checked that there is as much.
+    pub(super) fn unstake(
+        coldkey: &AccountId32,
+        hotkey: &AccountId32,
+        netuid: u16,
+        alpha: u64,
+    ) -> Result<u64, DispatchError> {
+        let (tao, fee) = Self::sell_alpha(netuid, alpha)?;
+        Self::withdraw_stake(hotkey, coldkey, netuid, alpha);
+        Self::pay_from_subnet(netuid, coldkey, tao)?;
+        Self::deposit_event(Event::StakeRemoved(
+            coldkey.clone(),
+            hotkey.clone(),
+            tao,
+            alpha,
+            netuid,
+            fee,
+        ));
+        Ok(tao)
+    }
+}
+
+/// The worst price an order may move the pool to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PriceLimit {
+    /// Rao for a unit of the token.
+    pub price: u64,
+    /// Whether as much as is possible may be traded instead of all.
+    pub allow_partial: bool,
+}
+
+impl PriceLimit {
+    /// What of an amount may be traded when `most` keeps the limit.
+    pub(super) fn apply<T: Config>(self, amount: u64, most: u64) -> Result<u64, Error<T>> {
+        let is_possible = most != 0 && (self.allow_partial || amount <= most);
+        if is_possible {
+            Ok(amount.min(most))
+        } else {
+            Err(Error::SlippageTooHigh)
+        }
     }
 }

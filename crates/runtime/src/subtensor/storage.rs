@@ -74,7 +74,7 @@ mod storage {
     /// The sign of the subnet's token, UTF-8.
     #[pallet::storage]
     pub type TokenSymbol<T> = StorageMap<_, Identity, u16, Vec<u8>, ValueQuery, DefaultSymbol>;
-    /// How the subnet's pool prices its token: 0 is one to one.
+    /// How the subnet's token is priced: 0 is one to one, 1 by the pool's reserves.
     #[pallet::storage]
     pub type SubnetMechanism<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
     /// How many incentive mechanisms the subnet runs.
@@ -84,6 +84,9 @@ mod storage {
     /// Whether the subnet's token can be traded.
     #[pallet::storage]
     pub type SubtokenEnabled<T> = StorageMap<_, Identity, u16, bool, ValueQuery>;
+    /// Whether stake on the subnet can be given to another coldkey.
+    #[pallet::storage]
+    pub type TransferToggle<T> = StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
     /// Whether the subnet receives emission.
     #[pallet::storage]
     pub type SubnetEmissionEnabled<T> =
@@ -170,6 +173,22 @@ mod storage {
     #[pallet::storage]
     pub type AlphaDividendsPerSubnet<T> =
         StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, u64, ValueQuery>;
+
+    /// The hotkey to which a coldkey's miners' incentive on a subnet is staked; none is each miner itself.
+    #[pallet::storage]
+    pub type AutoStakeDestination<T> =
+        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, AccountId32>;
+    /// The coldkeys that chose a hotkey as destination on a subnet.
+    #[pallet::storage]
+    pub type AutoStakeDestinationColdkeys<T> = StorageDoubleMap<
+        _,
+        Blake2_128Concat,
+        AccountId32,
+        Identity,
+        u16,
+        Vec<AccountId32>,
+        ValueQuery,
+    >;
 
     // When epochs run.
 

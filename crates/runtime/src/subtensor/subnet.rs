@@ -1,9 +1,11 @@
 //! Founding and starting subnets.
 
 use super::pallet::*;
+use super::pool::DYNAMIC;
 use super::{ROOT, RateLimitKey};
 use frame_support::PalletId;
 use frame_support::pallet_prelude::*;
+use frame_support::traits::fungible::Mutate;
 use sp_runtime::traits::AccountIdConversion;
 use sp_runtime::{AccountId32, SaturatedConversion};
 
@@ -11,6 +13,8 @@ use sp_runtime::{AccountId32, SaturatedConversion};
 const PALLET_ID: PalletId = PalletId(*b"subtensr");
 /// Netuids are below this, so that a mechanism's storage index (mechanism x 4096 + netuid) is unique.
 const NETUIDS: u16 = 4096;
+/// What a pool holds at least when it starts, in rao.
+const MIN_POOL: u64 = 1_000_000_000_000;
 /// The tokens' symbols, by netuid from 1 on.
 const SYMBOLS: &str = "αβγδεζηθικλμνξοπρστυφχψω";
 
@@ -94,8 +98,8 @@ impl<T: Config> Pallet<T> {
             .find(|netuid| subnets.binary_search(netuid).is_err())
             .ok_or(Error::<T>::SubnetLimitReached)?;
 
-        Self::pay_into_pool(&coldkey, netuid, cost)?;
-        SubnetAlphaIn::<T>::insert(netuid, cost);
+        Self::pay_subnet(&coldkey, netuid, cost)?;
+        Self::fill_pool(netuid, cost)?;
         SubnetLocked::<T>::insert(netuid, cost);
         NetworkLastLockCost::<T>::put(cost);
         LastRateLimitedBlock::<T>::insert(RateLimitKey::NetworkLastRegistered, now);
@@ -120,6 +124,43 @@ impl<T: Config> Pallet<T> {
             SubnetMechanism::<T>::get(netuid),
         ));
         Ok(())
+    }
+
+    /// Fills a new subnet's pool with what was paid for it, which stands on its account already, at the price of a
+    /// median subnet. A pool starts with 1000 TAO at least; what is missing is minted.
+    fn fill_pool(netuid: u16, paid: u64) -> DispatchResult {
+        let missing = MIN_POOL.saturating_sub(paid);
+        if missing != 0 {
+            T::Currency::mint_into(&Self::subnet_account(netuid), missing)?;
+            TotalIssuance::<T>::mutate(|total| *total = total.saturating_add(missing));
+        }
+        let tao = paid.saturating_add(missing);
+        let alpha = (u128::from(tao) << 64)
+            .checked_div(Self::median_price_q64())
+            .unwrap_or(0);
+        SubnetMechanism::<T>::insert(netuid, DYNAMIC);
+        SubnetTAO::<T>::insert(netuid, tao);
+        SubnetAlphaIn::<T>::insert(netuid, u64::try_from(alpha).unwrap_or(u64::MAX));
+        TotalStake::<T>::mutate(|total| *total = total.saturating_add(tao));
+        Ok(())
+    }
+
+    /// The median price of the subnets that have one, with 64 fractional bits; 1 without subnets.
+    fn median_price_q64() -> u128 {
+        let mut prices: Vec<u128> = Self::subnets()
+            .into_iter()
+            .map(Self::price_q64)
+            .filter(|&price| price != 0)
+            .collect();
+        prices.sort_unstable();
+        match (prices.get(prices.len() / 2), prices.len() % 2) {
+            (None, _) => 1 << 64,
+            (Some(&upper), 1) => upper,
+            (Some(&upper), _) => {
+                let lower = prices[prices.len() / 2 - 1];
+                lower + (upper - lower) / 2
+            }
+        }
     }
 
     /// What a new subnet starts with where that differs from the stored defaults, and what clients read explicitly.
