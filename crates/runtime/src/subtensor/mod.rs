@@ -18,7 +18,6 @@ mod schedule;
 mod serving;
 mod share_pool;
 mod staking;
-mod stand_in;
 mod storage;
 mod subnet;
 mod types;
