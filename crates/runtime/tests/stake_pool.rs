@@ -1,9 +1,12 @@
 //! Shares of stake under any sequence of deposits, withdrawals and dividends.
 
+#[path = "support/properties.rs"]
+mod properties;
 mod support;
 
 use agon_runtime::subtensor::*;
 use agon_runtime::{Runtime, SubtensorModule};
+use properties::cases;
 use proptest::prelude::*;
 use support::*;
 
@@ -100,7 +103,7 @@ fn apply(step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(cases(32, 250))]
 
     #[test]
     fn nobody_gains_or_loses_by_others(steps in prop::collection::vec(any_step(), 1..40)) {

@@ -1,5 +1,8 @@
 //! The Yuma epoch against the golden numbers, and the dense form against the sparse one.
 
+#[path = "support/properties.rs"]
+mod properties;
+
 use std::ops::Range;
 
 use agon_runtime::yuma::fixed::I32F32;
@@ -10,6 +13,7 @@ use agon_runtime::yuma::math::{
 use agon_runtime::yuma::{
     BondsUpdate, EpochError, EpochInput, EpochOutput, LiquidAlpha, Row, dense, sparse,
 };
+use properties::cases;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -547,30 +551,107 @@ where
     prop_oneof![3 => proptest::sample::select(edges), 1 => any].boxed()
 }
 
-/// Rows with about as many cells as `density` of ten, each uid once, uids in any order.
-fn rows(n: usize, density: u32) -> BoxedStrategy<Vec<Row>> {
-    let value = edgy(&[0, 1, 32767, 65534, 65535], any::<u16>());
-    let cell = prop_oneof![
-        10 - density => Just(None),
-        density => value.prop_map(Some)
-    ];
-    let row = (vec(cell, n), any::<bool>()).prop_map(|(cells, reversed)| {
-        let cells = (0..).zip(cells);
+/// Numbers from a seed: a strategy for every cell of a matrix would take longer than the epoch.
+struct Numbers(u64);
+
+impl Numbers {
+    /// A number below `end`, which is not 0. The constants are those of SplitMix64.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (number ^ (number >> 31)) % end
+    }
+
+    /// A value from a few that make ties and edges, or any.
+    fn value(&mut self) -> u16 {
+        match self.below(8) {
+            edge @ 0..5 => [0, 1, 32767, 65534, 65535][edge as usize],
+            _ => self.below(65536) as u16,
+        }
+    }
+
+    /// The uids below `n` in any order.
+    fn shuffled(&mut self, n: usize) -> Vec<usize> {
+        let mut uids: Vec<usize> = (0..n).collect();
+        for at in (1..n).rev() {
+            uids.swap(at, self.below(at as u64 + 1) as usize);
+        }
+        uids
+    }
+}
+
+/// Rows with about as many cells as `density` of ten, each uid once, uids ascending or descending.
+fn rows(n: usize, density: u64, seed: u64) -> Vec<Row> {
+    let mut numbers = Numbers(seed);
+    let mut row = || {
+        let cells = (0..n as u16).filter(|_| numbers.below(10) < density);
+        let cells: Vec<u16> = cells.collect();
         let mut row: Row = cells
-            .filter_map(|(uid, value)| Some((uid, value?)))
+            .into_iter()
+            .map(|uid| (uid, numbers.value()))
             .collect();
-        if reversed {
+        if numbers.below(2) == 0 {
             row.reverse();
         }
         row
-    });
-    vec(row, n).boxed()
+    };
+    (0..n).map(|_| row()).collect()
+}
+
+/// What kind of subnet an input describes.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Anything, mostly with something missing.
+    Any,
+    /// Every validator counts in full, so that all numbers are other than zero.
+    Healthy,
+    NoStake,
+    OneValidator,
+    AllInactive,
+}
+
+impl Kind {
+    fn apply(self, input: &mut EpochInput) {
+        match self {
+            Self::Any => {}
+            Self::Healthy => {
+                input.stake_threshold = 0;
+                input.validator_permit.fill(true);
+                input.last_update.fill(input.block);
+                input.block_at_registration.fill(0);
+                input.earliest_commit.fill(None);
+                input.stake.iter_mut().for_each(|stake| *stake %= 1 << 40);
+            }
+            Self::NoStake => input.stake.fill(0),
+            Self::OneValidator => {
+                input
+                    .validator_permit
+                    .iter_mut()
+                    .skip(1)
+                    .for_each(|permit| *permit = false);
+                input.stake.iter_mut().take(1).for_each(|stake| *stake = 7);
+                input.stake_threshold = 0;
+            }
+            Self::AllInactive => {
+                input.block += 100;
+                input.last_update.fill(1);
+            }
+        }
+    }
 }
 
 fn consistent_input() -> impl Strategy<Value = EpochInput> {
     // A short stretch of blocks, so that every mask meets its edge.
     const BLOCKS: Range<u64> = 0..30;
-    (0..=24usize).prop_flat_map(|n| {
+    let kind = prop_oneof![
+        4 => Just(Kind::Any),
+        4 => Just(Kind::Healthy),
+        2 => prop::sample::select(vec![Kind::NoStake, Kind::OneValidator, Kind::AllInactive]),
+    ];
+    let n = prop_oneof![1 => 0..=3usize, 6 => 4..=24usize];
+    (n, kind).prop_flat_map(|(n, kind)| {
         let timing = (
             BLOCKS,
             any::<u16>(),
@@ -587,7 +668,8 @@ fn consistent_input() -> impl Strategy<Value = EpochInput> {
             vec(prop::option::weighted(0.2, BLOCKS), n),
             prop::option::of(0..n.max(1) as u16).prop_map(move |uid| uid.filter(|_| n > 0)),
         );
-        let matrices = (1..=10u32, 1..=10u32).prop_flat_map(move |(w, b)| (rows(n, w), rows(n, b)));
+        let matrices = (1..=10u64, 1..=10u64, any::<u64>())
+            .prop_map(move |(w, b, seed)| (rows(n, w, seed), rows(n, b, !seed)));
         let liquid_alpha = (
             edgy(&[6553, 45875], any::<u16>()),
             edgy(&[19660, 58982], any::<u16>()),
@@ -602,48 +684,184 @@ fn consistent_input() -> impl Strategy<Value = EpochInput> {
             edgy(&[0, 1, 1_000_000_000, u64::MAX], any::<u64>()),
         );
         (timing, validators, matrices, parameters).prop_map(
-            move |(timing, validators, matrices, parameters)| EpochInput {
-                n: n as u16,
-                block: timing.0,
-                tempo: timing.1 % 30,
-                activity_cutoff: timing.2,
-                last_mechanism_step_block: timing.3,
-                last_update: timing.4,
-                block_at_registration: timing.5,
-                stake: validators.0,
-                stake_threshold: validators.1,
-                validator_permit: validators.2,
-                max_allowed_validators: validators.3,
-                earliest_commit: validators.4,
-                owner_uid: validators.5,
-                weights: matrices.0,
-                bonds: matrices.1,
-                kappa: parameters.0,
-                bonds_penalty: parameters.1,
-                bonds_moving_average: parameters.2,
-                liquid_alpha: parameters.3.map(|(low, high, steepness)| LiquidAlpha {
-                    low,
-                    high,
-                    steepness,
-                }),
-                yuma3: parameters.4,
-                rao_emission: parameters.5,
+            move |(timing, validators, matrices, parameters)| {
+                let mut input = EpochInput {
+                    n: n as u16,
+                    block: timing.0,
+                    tempo: timing.1 % 30,
+                    activity_cutoff: timing.2,
+                    last_mechanism_step_block: timing.3,
+                    last_update: timing.4,
+                    block_at_registration: timing.5,
+                    stake: validators.0,
+                    stake_threshold: validators.1,
+                    validator_permit: validators.2,
+                    max_allowed_validators: validators.3,
+                    earliest_commit: validators.4,
+                    owner_uid: validators.5,
+                    weights: matrices.0,
+                    bonds: matrices.1,
+                    kappa: parameters.0,
+                    bonds_penalty: parameters.1,
+                    bonds_moving_average: parameters.2,
+                    liquid_alpha: parameters.3.map(|(low, high, steepness)| LiquidAlpha {
+                        low,
+                        high,
+                        steepness,
+                    }),
+                    yuma3: parameters.4,
+                    rao_emission: parameters.5,
+                };
+                kind.apply(&mut input);
+                input
             },
         )
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+/// The same subnet with other numbers for its neurons: uid `i` becomes `to[i]`.
+fn renumbered(input: &EpochInput, to: &[usize]) -> EpochInput {
+    let rows = |rows: &[Row]| -> Vec<Row> {
+        let rows: Vec<Row> = rows
+            .iter()
+            .map(|row| {
+                row.iter()
+                    .map(|&(uid, value)| (to[usize::from(uid)] as u16, value))
+                    .collect()
+            })
+            .collect();
+        moved(&rows, to)
+    };
+    EpochInput {
+        last_update: moved(&input.last_update, to),
+        block_at_registration: moved(&input.block_at_registration, to),
+        stake: moved(&input.stake, to),
+        validator_permit: moved(&input.validator_permit, to),
+        weights: rows(&input.weights),
+        bonds: rows(&input.bonds),
+        earliest_commit: moved(&input.earliest_commit, to),
+        owner_uid: input.owner_uid.map(|uid| to[usize::from(uid)] as u16),
+        ..input.clone()
+    }
+}
 
-    /// Dense equals sparse and pays no more than there is, over epochs that feed on each other.
+/// Element `i` at `to[i]`.
+fn moved<T: Clone>(values: &[T], to: &[usize]) -> Vec<T> {
+    let mut moved = values.to_vec();
+    for (value, &to) in values.iter().zip(to) {
+        moved[to] = value.clone();
+    }
+    moved
+}
+
+/// Whether the last permit falls between neurons of equal normalised stake: then the higher uid has it.
+fn permits_are_tied(input: &EpochInput) -> bool {
+    let counted = |uid: usize| {
+        let owner = input.owner_uid == Some(uid as u16);
+        let counts = owner || input.stake[uid] >= input.stake_threshold;
+        if counts { input.stake[uid] } else { 0 }
+    };
+    let stakes: Vec<u64> = (0..usize::from(input.n)).map(counted).collect();
+    let total = stakes.iter().copied().map(u128::from).sum();
+    let mut shares: Vec<I32F32> = stakes
+        .iter()
+        .map(|&stake| I32F32::from_ratio(stake, total))
+        .collect();
+    shares.sort();
+    let first = shares
+        .len()
+        .saturating_sub(input.max_allowed_validators.into());
+    match (
+        first.checked_sub(1).and_then(|before| shares.get(before)),
+        shares.get(first),
+    ) {
+        (Some(out), Some(in_)) => out == in_ && *out != I32F32::ZERO,
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(256, 5000))]
+
+    /// Dense equals sparse and pays no more than there is, over epochs that feed on each other and uids that are given
+    /// to somebody else between them.
     #[test]
-    fn dense_equals_sparse(input in consistent_input()) {
+    fn dense_equals_sparse(input in consistent_input(), recycled in any::<prop::sample::Index>()) {
+        let n = usize::from(input.n);
         let mut subnet = Subnet { input };
         let block = subnet.input.block;
         let first = subnet.epoch(block);
-        prop_assert_eq!(first.emission.len(), usize::from(subnet.input.n));
+        prop_assert_eq!(first.emission.len(), n);
         subnet.epoch(block.saturating_add(1));
+        if n > 0 {
+            subnet.re_register(recycled.index(n) as u16, block + 1);
+        }
+        // A day later the others speak again, of the newcomer too.
+        for last_update in &mut subnet.input.last_update {
+            *last_update = (*last_update).max(block) + 1;
+        }
+        subnet.epoch(block.saturating_add(3));
+    }
+
+    /// What a neuron gets does not depend on its number. The one exception: of neurons with equal normalised stake
+    /// only the higher numbered may get the last permits, and keep bonds with them.
+    #[test]
+    fn numbers_do_not_matter(input in consistent_input(), seed in any::<u64>()) {
+        let to = Numbers(seed).shuffled(input.n.into());
+        let output = sparse::epoch(&input).unwrap();
+        let other = sparse::epoch(&renumbered(&input, &to)).unwrap();
+        prop_assert_eq!(moved(&output.active, &to), other.active);
+        prop_assert_eq!(moved(&output.server_emission, &to), other.server_emission);
+        prop_assert_eq!(moved(&output.validator_emission, &to), other.validator_emission);
+        prop_assert_eq!(moved(&output.emission, &to), other.emission);
+        prop_assert_eq!(moved(&output.consensus, &to), other.consensus);
+        prop_assert_eq!(moved(&output.incentive, &to), other.incentive);
+        prop_assert_eq!(moved(&output.dividends, &to), other.dividends);
+        prop_assert_eq!(moved(&output.validator_trust, &to), other.validator_trust);
+        prop_assert_eq!(moved(&output.stake_weight, &to), other.stake_weight);
+        if permits_are_tied(&input) {
+            return Ok(());
+        }
+        prop_assert_eq!(moved(&output.validator_permit, &to), other.validator_permit);
+        let bonds: Vec<BondsUpdate> = output
+            .bonds
+            .into_iter()
+            .map(|update| match update {
+                BondsUpdate::Store(row) => {
+                    let mut row: Row = row.into_iter().map(|(uid, bond)| (to[usize::from(uid)] as u16, bond)).collect();
+                    row.sort_unstable();
+                    BondsUpdate::Store(row)
+                }
+                other => other,
+            })
+            .collect();
+        prop_assert_eq!(moved(&bonds, &to), other.bonds);
+    }
+
+    /// The greatest numbers everywhere give a result, in both forms the same.
+    #[test]
+    fn extremes_never_panic(input in consistent_input(), seed in any::<u64>()) {
+        let mut numbers = Numbers(seed);
+        let mut extreme = || match numbers.below(4) {
+            0 => 0,
+            1 => 1,
+            2 => u64::MAX - 1,
+            _ => u64::MAX,
+        };
+        let mut input = input;
+        let vectors = [&mut input.last_update, &mut input.block_at_registration, &mut input.stake];
+        vectors.into_iter().flatten().for_each(|value| *value = extreme());
+        for commit in input.earliest_commit.iter_mut().flatten() {
+            *commit = extreme();
+        }
+        input.block = extreme();
+        input.activity_cutoff = extreme();
+        input.last_mechanism_step_block = extreme();
+        input.stake_threshold = extreme();
+        input.bonds_moving_average = extreme();
+        input.rao_emission = extreme();
+        input.tempo = extreme() as u16;
+        prop_assert!(both(&input).is_ok());
     }
 
     /// Rows of any content give a result or an error, in both forms the same.
@@ -669,6 +887,22 @@ proptest! {
         };
         let expected = sound(&input.weights) && sound(&input.bonds);
         prop_assert_eq!(both(&input).is_ok(), expected);
+    }
+
+    /// Sorting the scores finds the median that splitting the voters finds.
+    #[test]
+    fn medians_agree(n in 0..40usize, kappa in edgy(&[0, 32767, 65535], any::<u16>()), seed in any::<u64>()) {
+        let mut numbers = Numbers(seed);
+        let stake: Vec<u64> = (0..n).map(|_| numbers.below(5)).collect();
+        let total = stake.iter().copied().map(u128::from).sum();
+        let stake: Vec<I32F32> = stake.into_iter().map(|stake| I32F32::from_ratio(stake, total)).collect();
+        let electorate = Electorate::new(&stake, I32F32::from_u16_proportion(kappa));
+        let voters = electorate.voters().len();
+        let scores: Vec<I32F32> = (0..voters).map(|_| I32F32::from_bits(numbers.below(4) as i64)).collect();
+        // Those who say nothing say zero; some say it aloud.
+        let mut said: Vec<(I32F32, usize)> = scores.iter().copied().zip(0..).collect();
+        said.retain(|(score, _)| *score != I32F32::ZERO || numbers.below(2) == 0);
+        prop_assert_eq!(electorate.median_of_cells(&mut said), electorate.median(&scores));
     }
 
     /// The greatest weight becomes 65535, order and zeros stay.

@@ -998,15 +998,14 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Sets the blocks between epochs and starts counting them anew; only the subnet's owner may.
         #[pallet::call_index(139)]
         #[pallet::weight(CALL)]
         pub fn set_tempo(origin: OriginFor<T>, netuid: u16, tempo: u16) -> DispatchResult {
-            let _ = (origin, netuid, tempo);
-            Err(T::NotHere::get())
+            Self::do_set_tempo(ensure_signed(origin)?, netuid, tempo)
         }
 
-        /// Not carried out here.
+        /// Sets after how many tempos, over 1000, without new weights a validator is inactive; for the owner and root.
         #[pallet::call_index(140)]
         #[pallet::weight(CALL)]
         pub fn set_activity_cutoff_factor(
@@ -1014,16 +1013,14 @@ mod calls {
             netuid: u16,
             factor_milli: u32,
         ) -> DispatchResult {
-            let _ = (origin, netuid, factor_milli);
-            Err(T::NotHere::get())
+            Self::do_set_activity_cutoff_factor(origin, netuid, factor_milli)
         }
 
-        /// Not carried out here.
+        /// Has an epoch run soon, outside the tempo; only the subnet's owner may.
         #[pallet::call_index(141)]
         #[pallet::weight(CALL)]
         pub fn trigger_epoch(origin: OriginFor<T>, netuid: u16) -> DispatchResult {
-            let _ = (origin, netuid);
-            Err(T::NotHere::get())
+            Self::do_trigger_epoch(ensure_signed(origin)?, netuid)
         }
 
         /// Not carried out here.

@@ -89,25 +89,6 @@ mod declared {
         StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type LastHotkeyEmissionOnNetuid<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type SubnetMovingAlpha<T> = StorageValue<_, FixedI128, ValueQuery, DefaultMovingAlpha>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type SubnetMovingPrice<T> = StorageMap<_, Identity, u16, FixedI128, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type RootProp<T> = StorageMap<_, Identity, u16, FixedU128, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type SubnetAlphaInEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type SubnetExcessTao<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type SubnetRootSellTao<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
@@ -124,10 +105,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type ColdkeySwapDisputes<T> = StorageMap<_, Twox64Concat, AccountId32, u32>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type TotalHotkeyAlphaLastEpoch<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type TotalHotkeyShares<T> =
@@ -252,12 +229,6 @@ mod declared {
     pub type RegisteredSubnetCounter<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type PendingRootAlphaDivs<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type RecycleOrBurn<T> = StorageMap<_, Identity, u16, RecycleOrBurnEnum, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type RegistrationsThisInterval<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
@@ -300,10 +271,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type LastAdjustmentBlock<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type EMAPriceHalvingBlocks<T> =
-        StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<201_600>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type RAORecycledForRegistration<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;

@@ -1,15 +1,23 @@
 //! The epoch of a subnet: consensus over what validators said, and payment of what has waited.
 
+use super::mechanisms::{self, Combined};
 use super::pallet::*;
-use super::{FixedU128, ROOT};
+use super::{FixedU128, ROOT, RecycleOrBurnEnum};
 use crate::yuma::{BondsUpdate, EpochInput, EpochOutput, LiquidAlpha, sparse};
 use sp_runtime::AccountId32;
 
-/// A subnet's only mechanism in this runtime.
-const MECHANISM: u8 = 0;
+/// What has waited in a subnet for its epoch, in its token.
+struct Waiting {
+    miners: u64,
+    validators: u64,
+    root: u64,
+}
 
 impl<T: Config> Pallet<T> {
-    /// Runs a subnet's epoch and pays. False, and nothing has happened, if the stored neurons contradict each other.
+    /// Runs a subnet's epoch, all its mechanisms, and pays. False, and nothing has happened, if the stored neurons
+    /// contradict each other.
+    ///
+    /// A mechanism whose own vectors do not fit the neurons has no result and no part in what is paid.
     pub(super) fn run_epoch(netuid: u16) -> bool {
         let n = SubnetworkN::<T>::get(netuid);
         let hotkeys: Vec<AccountId32> = (0..n).map(|uid| Keys::<T>::get(netuid, uid)).collect();
@@ -17,20 +25,48 @@ impl<T: Config> Pallet<T> {
             .iter()
             .zip(0..)
             .all(|(hotkey, uid)| Uids::<T>::get(netuid, hotkey) == Some(uid));
-        let Some(index) = Self::storage_index(netuid, MECHANISM).filter(|_| is_consistent) else {
+        if !is_consistent {
             return false;
+        }
+        let waiting = Waiting {
+            miners: PendingServerEmission::<T>::get(netuid),
+            validators: PendingValidatorEmission::<T>::get(netuid),
+            root: PendingRootAlphaDivs::<T>::get(netuid),
         };
-        let miners = PendingServerEmission::<T>::get(netuid);
-        let validators = PendingValidatorEmission::<T>::get(netuid);
-        let input = Self::epoch_input(netuid, index, &hotkeys, miners.saturating_add(validators));
-        let Ok(output) = sparse::epoch(&input) else {
+        let total = waiting
+            .miners
+            .saturating_add(waiting.validators)
+            .saturating_add(waiting.root);
+        let parts = mechanisms::split_emission(
+            total,
+            MechanismCountCurrent::<T>::get(netuid),
+            MechanismEmissionSplit::<T>::get(netuid).as_deref(),
+        );
+        let results: Vec<(u16, u64, EpochOutput)> = (0..)
+            .zip(parts)
+            .filter_map(|(mechanism, part)| {
+                let index = Self::storage_index(netuid, mechanism)?;
+                let input = Self::epoch_input(netuid, index, &hotkeys, part);
+                Some((index, part, sparse::epoch(&input).ok()?))
+            })
+            .collect();
+        if results.is_empty() {
             return false;
-        };
+        }
+        let of_each: Vec<(u64, &EpochOutput)> = results
+            .iter()
+            .map(|(_, part, output)| (*part, output))
+            .collect();
+        let combined = mechanisms::combine(n, total, &of_each);
         PendingServerEmission::<T>::remove(netuid);
         PendingValidatorEmission::<T>::remove(netuid);
-        Self::pay_neurons(netuid, &hotkeys, &output, miners, validators);
+        PendingRootAlphaDivs::<T>::remove(netuid);
+        Self::pay_neurons(netuid, &hotkeys, &combined, &waiting);
         Self::pay_owner(netuid, PendingOwnerCut::<T>::take(netuid));
-        Self::store_epoch(netuid, index, &hotkeys, output);
+        for (index, _, output) in results {
+            Self::store_mechanism(index, output);
+        }
+        Self::store_epoch(netuid, combined);
         true
     }
 
@@ -52,9 +88,10 @@ impl<T: Config> Pallet<T> {
             n,
             block: Self::now(),
             tempo,
-            activity_cutoff: u64::from(ActivityCutoffFactorMilli::<T>::get(netuid))
+            activity_cutoff: (u64::from(ActivityCutoffFactorMilli::<T>::get(netuid))
                 * u64::from(tempo)
-                / 1000,
+                / 1000)
+                .max(1),
             last_mechanism_step_block: LastMechansimStepBlock::<T>::get(netuid),
             last_update: LastUpdate::<T>::get(index),
             block_at_registration: (0..n)
@@ -81,19 +118,9 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn store_epoch(netuid: u16, index: u16, hotkeys: &[AccountId32], output: EpochOutput) {
-        MinerBurned::<T>::insert(
-            netuid,
-            Self::owners_part(netuid, hotkeys, &output.incentive),
-        );
-        Active::<T>::insert(netuid, output.active);
-        Emission::<T>::insert(netuid, output.emission);
-        Consensus::<T>::insert(netuid, output.consensus);
+    /// Stores what each mechanism has of its own.
+    fn store_mechanism(index: u16, output: EpochOutput) {
         Incentive::<T>::insert(index, output.incentive);
-        Dividends::<T>::insert(netuid, output.dividends);
-        ValidatorTrust::<T>::insert(netuid, output.validator_trust);
-        StakeWeight::<T>::insert(netuid, output.stake_weight);
-        ValidatorPermit::<T>::insert(netuid, output.validator_permit);
         for (uid, update) in (0..).zip(output.bonds) {
             match update {
                 BondsUpdate::Store(row) => Bonds::<T>::insert(index, uid, row),
@@ -103,24 +130,21 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// Whether a hotkey is the subnet owner's: what miners earn there is recycled.
+    /// Stores what the mechanisms have in common.
+    fn store_epoch(netuid: u16, combined: Combined) {
+        Active::<T>::insert(netuid, combined.active);
+        Emission::<T>::insert(netuid, combined.emission);
+        Consensus::<T>::insert(netuid, combined.consensus);
+        Dividends::<T>::insert(netuid, combined.dividends);
+        ValidatorTrust::<T>::insert(netuid, combined.validator_trust);
+        StakeWeight::<T>::insert(netuid, combined.stake_weight);
+        ValidatorPermit::<T>::insert(netuid, combined.validator_permit);
+    }
+
+    /// Whether a hotkey is the subnet owner's: what it earns as a miner is withheld.
     fn is_owners(netuid: u16, hotkey: &AccountId32) -> bool {
         SubnetOwnerHotkey::<T>::get(netuid) == *hotkey
             || Owner::<T>::get(hotkey) == SubnetOwner::<T>::get(netuid)
-    }
-
-    /// The part of the incentive that points at the owner's hotkeys.
-    fn owners_part(netuid: u16, hotkeys: &[AccountId32], incentive: &[u16]) -> FixedU128 {
-        let all: u128 = incentive.iter().copied().map(u128::from).sum();
-        let owners: u128 = hotkeys
-            .iter()
-            .zip(incentive)
-            .filter(|(hotkey, _)| Self::is_owners(netuid, hotkey))
-            .map(|(_, &part)| u128::from(part))
-            .sum();
-        FixedU128 {
-            bits: (owners << 64).checked_div(all).unwrap_or(0),
-        }
     }
 
     fn pay_owner(netuid: u16, amount: u64) {
@@ -132,46 +156,46 @@ impl<T: Config> Pallet<T> {
         );
     }
 
-    /// Pays what has waited for miners and validators by the epoch's shares. What nobody earned is recycled, so that
-    /// the token is always all accounted for.
+    /// Pays what has waited for miners and validators by the epoch's shares. What nobody earned is recycled, and so
+    /// is root's part, which nobody can claim: the token is always all accounted for. What the owner's hotkeys earned
+    /// as miners is recycled or burned as the subnet has it; the burned token still counts as issued.
     ///
     /// The public chain pays each miner the epoch's own rounded amount, which can differ from its part of what waited
     /// by some rao and so creates or loses them.
-    fn pay_neurons(
-        netuid: u16,
-        hotkeys: &[AccountId32],
-        output: &EpochOutput,
-        miners: u64,
-        validators: u64,
-    ) {
-        let waiting = miners.saturating_add(validators);
+    fn pay_neurons(netuid: u16, hotkeys: &[AccountId32], earned: &Combined, waiting: &Waiting) {
+        let alpha = waiting.miners.saturating_add(waiting.validators);
         // Without any incentive the validators receive all.
-        let has_incentive = output.server_emission.iter().any(|&amount| amount != 0);
+        let has_incentive = earned.server_emission.iter().any(|&amount| amount != 0);
         let (miners, validators) = if has_incentive {
-            (miners, validators)
+            (waiting.miners, waiting.validators)
         } else {
-            (0, waiting)
+            (0, alpha)
         };
+        let incentives = split(miners, &earned.server_emission);
+        let dividends = split(validators, &Self::local_dividends(netuid, hotkeys, earned));
 
-        // Dividends earned by stake on root are the root stakers', whose part never waited: only the rest counts here.
-        let local: Vec<u64> = hotkeys
-            .iter()
-            .zip(&output.validator_emission)
-            .map(|(hotkey, &amount)| {
-                let alpha = u128::from(TotalHotkeyAlpha::<T>::get(hotkey, netuid));
-                let root = u128::from(Self::weighed_root(TotalHotkeyAlpha::<T>::get(hotkey, ROOT)));
-                (u128::from(amount) * alpha)
-                    .checked_div(alpha + root)
-                    .unwrap_or(0) as u64
-            })
-            .collect();
-        let incentives = split(miners, &output.server_emission);
         let mut paid = 0u64;
+        let mut withheld = 0u64;
         for (hotkey, &amount) in hotkeys.iter().zip(&incentives) {
-            if !Self::is_owners(netuid, hotkey) {
+            if Self::is_owners(netuid, hotkey) {
+                withheld = withheld.saturating_add(amount);
+                LastHotkeyEmissionOnNetuid::<T>::insert(hotkey, netuid, 0);
+            } else {
                 Self::pay_miner(hotkey, netuid, amount);
                 paid = paid.saturating_add(amount);
+                LastHotkeyEmissionOnNetuid::<T>::insert(hotkey, netuid, amount);
             }
+        }
+        MinerBurned::<T>::insert(
+            netuid,
+            FixedU128 {
+                bits: (u128::from(withheld) << 32)
+                    .checked_div(u128::from(paid) + u128::from(withheld))
+                    .unwrap_or(0),
+            },
+        );
+        if RecycleOrBurn::<T>::get(netuid) == RecycleOrBurnEnum::Burn {
+            paid = paid.saturating_add(withheld);
         }
         Self::deposit_event(Event::IncentiveAlphaEmittedToMiners {
             netuid,
@@ -181,17 +205,40 @@ impl<T: Config> Pallet<T> {
         let _ = AlphaDividendsPerSubnet::<T>::clear_prefix(netuid, u32::MAX, None);
         for (hotkey, amount) in hotkeys
             .iter()
-            .zip(split(validators, &local))
+            .zip(dividends)
             .filter(|(_, amount)| *amount != 0)
         {
             let take = u128::from(Delegates::<T>::get(hotkey));
             let take = (u128::from(amount) * take / u128::from(u16::MAX)) as u64;
+            let rest = amount.saturating_sub(take);
             Self::deposit_stake(hotkey, &Owner::<T>::get(hotkey), netuid, take);
-            Self::pay_stakers(hotkey, netuid, amount.saturating_sub(take));
-            AlphaDividendsPerSubnet::<T>::insert(netuid, hotkey, amount);
+            Self::pay_stakers(hotkey, netuid, rest);
+            AlphaDividendsPerSubnet::<T>::insert(netuid, hotkey, rest);
+            let staked = TotalHotkeyAlpha::<T>::get(hotkey, netuid);
+            TotalHotkeyAlphaLastEpoch::<T>::insert(hotkey, netuid, staked);
+            LastHotkeyEmissionOnNetuid::<T>::mutate(hotkey, netuid, |emission| {
+                *emission = emission.saturating_add(amount)
+            });
             paid = paid.saturating_add(amount);
         }
-        Self::forget_alpha(netuid, waiting.saturating_sub(paid));
+        let all = alpha.saturating_add(waiting.root);
+        Self::forget_alpha(netuid, all.saturating_sub(paid));
+    }
+
+    /// The part of each neuron's dividends that its stake in the subnet's own token earned. The rest was earned by
+    /// stake on root.
+    fn local_dividends(netuid: u16, hotkeys: &[AccountId32], earned: &Combined) -> Vec<u64> {
+        hotkeys
+            .iter()
+            .zip(&earned.validator_emission)
+            .map(|(hotkey, &amount)| {
+                let alpha = u128::from(TotalHotkeyAlpha::<T>::get(hotkey, netuid));
+                let root = u128::from(Self::weighed_root(TotalHotkeyAlpha::<T>::get(hotkey, ROOT)));
+                (u128::from(amount) * alpha)
+                    .checked_div(alpha + root)
+                    .unwrap_or(amount.into()) as u64
+            })
+            .collect()
     }
 }
 

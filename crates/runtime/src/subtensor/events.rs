@@ -139,6 +139,24 @@ mod events {
             /// What they bought.
             alpha: u64,
         },
+        /// How long a validator without new weights stays active changed.
+        #[codec(index = 130)]
+        ActivityCutoffFactorMilliSet {
+            /// The subnet.
+            netuid: u16,
+            /// Tempos, over 1000.
+            factor_milli: u32,
+        },
+        /// A subnet's owner asked for an epoch.
+        #[codec(index = 131)]
+        EpochTriggered {
+            /// The subnet.
+            netuid: u16,
+            /// The owner.
+            by: AccountId32,
+            /// The block in which it is due.
+            fires_at: u64,
+        },
         /// An epoch was put off because too many were due in one block.
         #[codec(index = 132)]
         EpochDeferred {

@@ -11,6 +11,7 @@ mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod mechanisms;
 mod moving;
 mod neuron_info;
 mod pool;

@@ -1,7 +1,23 @@
-//! When epochs run: the public chain's dynamic tempo.
+//! When epochs run: the public chain's dynamic tempo, and what a subnet's owner may do about it.
+//!
+//! The bounds of the tempo hold for the owner alone: root sets any tempo through the admin pallet, because a
+//! development network wants short epochs.
 
 use super::pallet::*;
+use super::{Hyperparameter, RateLimitKey};
+use frame_support::pallet_prelude::*;
+use frame_system::pallet_prelude::*;
+use sp_runtime::AccountId32;
+use std::ops::RangeInclusive;
 
+/// The tempos an owner may set: the public chain's `MinTempo` and `MaxTempo`.
+const TEMPOS: RangeInclusive<u16> = 360..=50_400;
+/// The activity cutoffs that can be set, in tempos over 1000: the public chain's `MinActivityCutoffFactorMilli` and
+/// `MaxActivityCutoffFactorMilli`.
+const CUTOFF_FACTORS: RangeInclusive<u32> = 1_000..=50_000;
+/// The number of the owner's setting of the tempo in [`TransactionKeyLastBlock`]. The public chain's own number is not
+/// published; no client reads it.
+const TEMPO_UPDATE: u16 = 11;
 /// After this many blocks without an epoch one runs whatever the tempo says.
 const MAX_BLOCKS_SINCE_STEP: u64 = 50_400;
 
@@ -22,7 +38,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Whether a subnet's epoch runs in this block if there is room for it.
-    fn epoch_is_due(netuid: u16) -> bool {
+    pub(super) fn epoch_is_due(netuid: u16) -> bool {
         let is_late = BlocksSinceLastStep::<T>::get(netuid) > MAX_BLOCKS_SINCE_STEP;
         Self::next_epoch_start_block(netuid).is_some_and(|start| is_late || Self::now() >= start)
     }
@@ -57,5 +73,114 @@ impl<T: Config> Pallet<T> {
                 Self::deposit_event(Event::EpochSkipped { netuid, block });
             }
         }
+    }
+
+    /// The caller's account, which must own the subnet.
+    fn ensure_owns(who: AccountId32, netuid: u16) -> Result<AccountId32, DispatchError> {
+        ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
+        ensure!(
+            SubnetOwner::<T>::get(netuid) == who,
+            DispatchError::BadOrigin
+        );
+        Ok(who)
+    }
+
+    /// Shortly before an epoch the owner may not change its rules.
+    fn ensure_not_frozen(netuid: u16) -> DispatchResult {
+        let window = u64::from(AdminFreezeWindow::<T>::get());
+        let is_open = Self::next_epoch_start_block(netuid)
+            .is_none_or(|start| start.saturating_sub(Self::now()) >= window);
+        ensure!(
+            is_open,
+            Error::<T>::AdminActionProhibitedDuringWeightsWindow
+        );
+        Ok(())
+    }
+
+    /// Notes that the owner changed a rule, which it may do once in some tempos.
+    fn note_owner_update(netuid: u16, rule: Hyperparameter) -> DispatchResult {
+        let key = RateLimitKey::OwnerHyperparamUpdate(netuid, rule);
+        let last = LastRateLimitedBlock::<T>::get(&key);
+        let tempos = u64::from(OwnerHyperparamRateLimit::<T>::get());
+        let limit = u64::from(Tempo::<T>::get(netuid)).saturating_mul(tempos);
+        let now = Self::now();
+        ensure!(
+            last == 0 || now.saturating_sub(last) >= limit,
+            Error::<T>::TxRateLimitExceeded
+        );
+        LastRateLimitedBlock::<T>::insert(key, now);
+        Ok(())
+    }
+
+    /// The owner's tempo, at most once in the least tempo's blocks.
+    pub(super) fn do_set_tempo(who: AccountId32, netuid: u16, tempo: u16) -> DispatchResult {
+        let owner = Self::ensure_owns(who, netuid)?;
+        ensure!(TEMPOS.contains(&tempo), Error::<T>::TempoOutOfBounds);
+        Self::ensure_not_frozen(netuid)?;
+        let now = Self::now();
+        let key = (&owner, netuid, TEMPO_UPDATE);
+        let last = TransactionKeyLastBlock::<T>::get(key);
+        ensure!(
+            last == 0 || now.saturating_sub(last) >= u64::from(*TEMPOS.start()),
+            Error::<T>::TxRateLimitExceeded
+        );
+        TransactionKeyLastBlock::<T>::insert(key, now);
+        Tempo::<T>::insert(netuid, tempo);
+        LastEpochBlock::<T>::insert(netuid, now);
+        Self::deposit_event(Event::TempoSet(netuid, tempo));
+        Ok(())
+    }
+
+    /// The activity cutoff; root is bound by its range only.
+    pub(super) fn do_set_activity_cutoff_factor(
+        origin: OriginFor<T>,
+        netuid: u16,
+        factor_milli: u32,
+    ) -> DispatchResult {
+        if let Some(who) = ensure_signed_or_root(origin)? {
+            Self::ensure_owns(who, netuid)?;
+            Self::ensure_not_frozen(netuid)?;
+            Self::note_owner_update(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
+        }
+        ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
+        ensure!(
+            CUTOFF_FACTORS.contains(&factor_milli),
+            Error::<T>::ActivityCutoffFactorMilliOutOfBounds
+        );
+        ActivityCutoffFactorMilli::<T>::insert(netuid, factor_milli);
+        Self::deposit_event(Event::ActivityCutoffFactorMilliSet {
+            netuid,
+            factor_milli,
+        });
+        Ok(())
+    }
+
+    /// An epoch besides the tempo, after the blocks in which the owner may not change rules.
+    ///
+    /// With commit-reveal on it is refused: time-locked weights are revealed by epochs, and one more epoch would leave
+    /// those out whose time has not come.
+    pub(super) fn do_trigger_epoch(who: AccountId32, netuid: u16) -> DispatchResult {
+        let by = Self::ensure_owns(who, netuid)?;
+        ensure!(
+            !CommitRevealWeightsEnabled::<T>::get(netuid),
+            Error::<T>::DynamicTempoBlockedByCommitReveal
+        );
+        ensure!(
+            PendingEpochAt::<T>::get(netuid) == 0,
+            Error::<T>::EpochTriggerAlreadyPending
+        );
+        let fires_at = Self::now().saturating_add(AdminFreezeWindow::<T>::get().into());
+        ensure!(
+            Self::next_epoch_start_block(netuid).is_none_or(|start| start > fires_at),
+            Error::<T>::AutoEpochAlreadyImminent
+        );
+        Self::note_owner_update(netuid, Hyperparameter::TriggerEpoch)?;
+        PendingEpochAt::<T>::insert(netuid, fires_at);
+        Self::deposit_event(Event::EpochTriggered {
+            netuid,
+            by,
+            fires_at,
+        });
+        Ok(())
     }
 }

@@ -22,6 +22,9 @@ mod storage {
     /// The owner's part of a subnet's emission, over 65535.
     #[pallet::storage]
     pub type SubnetOwnerCut<T> = StorageValue<_, u16, ValueQuery, ConstU16<11_796>>;
+    /// How fast a subnet's moving price follows at most, with 32 fractional bits.
+    #[pallet::storage]
+    pub type SubnetMovingAlpha<T> = StorageValue<_, FixedI128, ValueQuery, DefaultMovingAlpha>;
 
     // Founding subnets.
 
@@ -115,6 +118,12 @@ mod storage {
     /// Rao emitted into the pool in the last block.
     #[pallet::storage]
     pub type SubnetTaoInEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
+    /// The token emitted into the pool in the last block.
+    #[pallet::storage]
+    pub type SubnetAlphaInEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
+    /// Rao of the last block that bought the token because the pool took no more of both.
+    #[pallet::storage]
+    pub type SubnetExcessTao<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
     /// The token emitted to participants in the last block.
     #[pallet::storage]
     pub type SubnetAlphaOutEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
@@ -124,12 +133,28 @@ mod storage {
     /// The token waiting for the validators.
     #[pallet::storage]
     pub type PendingValidatorEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
+    /// The token waiting for those who stake on root.
+    #[pallet::storage]
+    pub type PendingRootAlphaDivs<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
     /// The token waiting for the owner.
     #[pallet::storage]
     pub type PendingOwnerCut<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// The part of the last incentive that pointed at the owner's own hotkeys.
+    /// The part of the last incentive that pointed at the owner's own hotkeys, with 32 fractional bits.
     #[pallet::storage]
     pub type MinerBurned<T> = StorageMap<_, Identity, u16, FixedU128, ValueQuery>;
+    /// What becomes of incentive that points at the owner's own hotkeys.
+    #[pallet::storage]
+    pub type RecycleOrBurn<T> = StorageMap<_, Identity, u16, RecycleOrBurnEnum, ValueQuery>;
+    /// What the stake on root weighs against the subnet's own token, with 32 fractional bits.
+    #[pallet::storage]
+    pub type RootProp<T> = StorageMap<_, Identity, u16, FixedU128, ValueQuery>;
+    /// The moving average of the token's price, at most 1, with 32 fractional bits.
+    #[pallet::storage]
+    pub type SubnetMovingPrice<T> = StorageMap<_, Identity, u16, FixedI128, ValueQuery>;
+    /// Blocks after its start in which a subnet's moving price reaches half its speed.
+    #[pallet::storage]
+    pub type EMAPriceHalvingBlocks<T> =
+        StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<201_600>>;
 
     // Stake.
 
@@ -169,10 +194,18 @@ mod storage {
         SafeFloat,
         ValueQuery,
     >;
-    /// What a hotkey's stakers and owner received as dividends in the last epoch.
+    /// What a hotkey's stakers received as dividends in the last epoch, after the owner's take.
     #[pallet::storage]
     pub type AlphaDividendsPerSubnet<T> =
         StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, u64, ValueQuery>;
+    /// What was staked to a hotkey when it last received dividends, with these.
+    #[pallet::storage]
+    pub type TotalHotkeyAlphaLastEpoch<T> =
+        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, u64, ValueQuery>;
+    /// What a neuron was paid in the last epoch for mining and validating, its stakers' part included.
+    #[pallet::storage]
+    pub type LastHotkeyEmissionOnNetuid<T> =
+        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Identity, u16, u64, ValueQuery>;
 
     /// The hotkey to which a coldkey's miners' incentive on a subnet is staked; none is each miner itself.
     #[pallet::storage]

@@ -142,7 +142,7 @@ pub enum RateLimitKey {
     AddStakeBurn(u16),
 }
 
-/// An unsigned number with 64 integral and 64 fractional bits.
+/// An unsigned number with 64 integral and 64 fractional bits, or 96 and 32: the reader knows.
 #[derive(
     Encode,
     Decode,
@@ -157,7 +157,7 @@ pub enum RateLimitKey {
     Eq,
 )]
 pub struct FixedU128 {
-    /// The number times 2^64.
+    /// The number times its unit.
     pub bits: u128,
 }
 

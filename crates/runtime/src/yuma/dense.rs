@@ -20,7 +20,8 @@ pub fn epoch(input: &EpochInput) -> Result<EpochOutput, EpochError> {
         let weight = find(&input.weights[i], j).map(I32F32::from);
         weight.filter(|_| standing.keeps_weight(input, i, j))
     });
-    let weights = matrix(n, |i, j| set[i][j].map(|weight| weight / row_sum(&set, i)));
+    let sums = vector(n, |i| row_sum(&set, i));
+    let weights = matrix(n, |i, j| set[i][j].map(|weight| weight / sums[i]));
 
     // Consensus, and the weights limited to it.
     let electorate = Electorate::new(stake, I32F32::from_u16_proportion(input.kappa));

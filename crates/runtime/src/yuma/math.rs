@@ -100,6 +100,28 @@ impl Electorate {
         }
         I32F32::ZERO
     }
+
+    /// The same median from the voters that have a cell, `(score, position in the list of voters)` in any order; the
+    /// others vote zero. The cells are sorted.
+    ///
+    /// [`median`](Self::median) goes on until the stake up to a score is above the minority and the stake below it is
+    /// not, or until there is no further score on that side. Stakes are added exactly, so that this is the first score,
+    /// from the lowest on, with more than the minority up to it, or else the highest.
+    pub fn median_of_cells(&self, cells: &mut [(I32F32, usize)]) -> I32F32 {
+        let said = cells.iter().map(|&(_, voter)| self.stake[voter]).sum();
+        let mut through = self.total - said;
+        if cells.len() < self.voters.len() && self.minority < through {
+            return I32F32::ZERO;
+        }
+        cells.sort_unstable_by_key(|&(score, _)| score);
+        for &(score, voter) in cells.iter() {
+            through = through + self.stake[voter];
+            if self.minority < through {
+                return score;
+            }
+        }
+        cells.last().map_or(I32F32::ZERO, |&(score, _)| score)
+    }
 }
 
 /// A weight limited to the consensus on its column. A weight above a consensus of zero is no cell

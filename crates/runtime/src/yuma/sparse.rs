@@ -123,16 +123,31 @@ fn merge(
 
 /// The stake-weighted median of each column; a voter without a cell votes zero.
 fn consensus(weights: &[Cells], electorate: &Electorate) -> Vec<I32F32> {
-    let voters = electorate.voters();
-    let mut scores = vec![vec![I32F32::ZERO; voters.len()]; weights.len()];
-    for (voter, &i) in voters.iter().enumerate() {
-        for &(j, weight) in &weights[i] {
-            scores[usize::from(j)][voter] = weight;
-        }
+    // The voters' cells, column after column.
+    let votes = || {
+        let voters = electorate.voters().iter().enumerate();
+        voters.flat_map(|(voter, &i)| {
+            weights[i]
+                .iter()
+                .map(move |&(j, weight)| (voter, j, weight))
+        })
+    };
+    let mut ends = vec![0; weights.len()];
+    votes().for_each(|(_, j, _)| ends[usize::from(j)] += 1);
+    let mut all = 0;
+    for end in &mut ends {
+        // Each end starts as its column's beginning and moves with every cell that is written.
+        all += std::mem::replace(end, all);
     }
-    scores
-        .iter()
-        .map(|scores| electorate.median(scores))
+    let mut cells = vec![(I32F32::ZERO, 0); all];
+    for (voter, j, weight) in votes() {
+        let end = &mut ends[usize::from(j)];
+        cells[*end] = (weight, voter);
+        *end += 1;
+    }
+    let mut begin = 0;
+    ends.into_iter()
+        .map(|end| electorate.median_of_cells(&mut cells[std::mem::replace(&mut begin, end)..end]))
         .collect()
 }
 
