@@ -16,6 +16,8 @@ mod apis;
 pub mod commitments;
 mod configuration;
 #[warn(missing_docs)]
+pub mod drand;
+#[warn(missing_docs)]
 pub mod genesis;
 #[warn(missing_docs)]
 pub mod not_here;
@@ -99,6 +101,7 @@ frame_support::construct_runtime!(
         Sudo: pallet_sudo = 12,
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
+        Drand: drand = 26,
         Swap: swap = 28,
         NotHere: not_here = 200,
     }
