@@ -707,7 +707,7 @@ fn timelocked_commitments_are_revealed_with_their_pulse() {
             .unwrap()
             .info
             .fields;
-        assert_eq!(left, [plain, locked(ROUND + 2, &text)]);
+        assert_eq!(left.to_vec(), [plain, locked(ROUND + 2, &text)]);
         publish([ROUND + 2]).unwrap();
         next_block();
         assert_eq!(
