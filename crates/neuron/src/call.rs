@@ -104,7 +104,6 @@ impl Call {
     /// `uids[i]`, 0 to 65535. `version_key` must not be below the subnet's `WeightsVersionKey`. By
     /// the hotkey.
     pub fn set_weights(netuid: u16, uids: &[u16], weights: &[u16], version_key: u64) -> Self {
-        let list = |values: &[u16]| Value::unnamed_composite(values.iter().map(|&v| v.into()));
         let mechanism = 0_u8;
         let arguments = [
             netuid.into(),
@@ -114,6 +113,43 @@ impl Call {
             version_key.into(),
         ];
         Self::new(SUBTENSOR, "set_mechanism_weights", arguments)
+    }
+
+    /// Commits the hash of the signer's weights in a subnet's first mechanism. By the hotkey.
+    pub(crate) fn commit_weights(netuid: u16, hash: [u8; 32]) -> Self {
+        let hash = Value::from_bytes(hash);
+        Self::new(SUBTENSOR, "commit_weights", [netuid.into(), hash])
+    }
+
+    /// Reveals weights whose hash the signer has committed.
+    pub(crate) fn reveal_weights(
+        netuid: u16,
+        uids: &[u16],
+        weights: &[u16],
+        salt: &[u16],
+        version_key: u64,
+    ) -> Self {
+        let arguments = [
+            netuid.into(),
+            list(uids),
+            list(weights),
+            list(salt),
+            version_key.into(),
+        ];
+        Self::new(SUBTENSOR, "reveal_weights", arguments)
+    }
+
+    /// Commits weights in a subnet's first mechanism that are sealed to a round of the beacon.
+    pub(crate) fn commit_timelocked_weights(netuid: u16, sealed: &[u8], round: u64) -> Self {
+        let (mechanism, version) = (0_u8, 4_u16);
+        let arguments = [
+            netuid.into(),
+            mechanism.into(),
+            Value::from_bytes(sealed),
+            round.into(),
+            version.into(),
+        ];
+        Self::new(SUBTENSOR, "commit_timelocked_mechanism_weights", arguments)
     }
 
     /// Publishes `data` as the signer's commitment in a subnet, replacing the one before. By the
@@ -168,6 +204,10 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.pallet, self.name)
     }
+}
+
+fn list(values: &[u16]) -> Value {
+    Value::unnamed_composite(values.iter().map(|&value| value.into()))
 }
 
 fn account(account: AccountId) -> Value {

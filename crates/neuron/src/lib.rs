@@ -19,6 +19,7 @@
 
 mod call;
 mod client;
+mod commit;
 mod commitments;
 mod connection;
 mod hash;
@@ -27,8 +28,11 @@ mod signer;
 mod state;
 mod submit;
 
+/// The randomness beacon of a chain, as [`ChainState::beacon`] reads it.
+pub use agon_timelock::Beacon;
 pub use call::{Call, DataTooLong};
 pub use client::ChainClient;
+pub use commit::{HashedWeights, NoRandomness, Schedule};
 pub use commitments::Commitment;
 pub use connection::{ConnectError, Deadlines, ReadError};
 pub use hash::H256;

@@ -4,6 +4,7 @@
 //! reach a lock or end the node. No lock is held while the runtime runs.
 
 use crate::{
+    beacon,
     storage::{NewNodes, Nodes, Storage, StorageError},
     transaction::Transaction,
 };
@@ -110,7 +111,7 @@ pub enum BeginError {
 pub struct Draft {
     /// Its header, the state root after it included.
     pub header: Header,
-    /// Its extrinsics, each with its length prefix; the first sets the time.
+    /// Its extrinsics, each with its length prefix; the first sets the time, and the beacon's pulses may follow.
     pub body: Vec<Vec<u8>>,
     /// The trie nodes it adds.
     pub nodes: NewNodes,
@@ -271,6 +272,19 @@ fn draft(
     })??;
 
     let mut body = vec![inherent];
+    if let Some(pulses) = enter(&mut overlay, backend, beacon::due_pulses)? {
+        let bytes = pulses.encode();
+        match attempt(&mut overlay, backend, || Executive::apply_extrinsic(pulses)) {
+            Ok(Ok(outcome)) => {
+                body.push(bytes);
+                if let Err(error) = outcome {
+                    tracing::error!(?error, "the beacon's pulses were refused");
+                }
+            }
+            Ok(Err(error)) => tracing::error!(?error, "the beacon's pulses were left out"),
+            Err(panicked) => tracing::error!(%panicked, "the beacon's pulses were left out"),
+        }
+    }
     let (mut included, mut invalid) = (Vec::new(), Vec::new());
     let mut held_back = BTreeSet::new();
     for candidate in candidates {

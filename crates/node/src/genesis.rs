@@ -1,5 +1,6 @@
 //! The first state of development networks.
 
+use crate::beacon;
 use agon_runtime::{AccountId, Balance, genesis::Genesis};
 use sp_core::{Pair, sr25519};
 
@@ -34,7 +35,7 @@ pub fn development_account(name: &str) -> AccountId {
 }
 
 /// A development network: Alice, Bob and Charlie own a million TAO each, Dave, Eve and Ferdie two thousand, Alice may
-/// call as root, and `additional` accounts own what is said (rao).
+/// call as root, and `additional` accounts own what is said (rao). The node itself is the beacon of its randomness.
 pub fn development(additional: &[(AccountId, Balance)]) -> Genesis {
     let named = ENDOWED
         .iter()
@@ -42,5 +43,6 @@ pub fn development(additional: &[(AccountId, Balance)]) -> Genesis {
     Genesis {
         endowed: named.chain(additional.iter().cloned()).collect(),
         sudo: development_account("Alice"),
+        beacon: Some(beacon::development()),
     }
 }

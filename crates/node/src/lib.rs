@@ -8,6 +8,7 @@
 //! chain's business.
 
 mod author;
+mod beacon;
 mod chain;
 mod engine;
 pub mod genesis;

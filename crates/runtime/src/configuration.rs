@@ -3,7 +3,7 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, not_here, proxies, subtensor, swap,
+    VERSION, admin_utils, commitments, drand, not_here, proxies, subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -140,6 +140,11 @@ impl pallet_proxy::Config for Runtime {
     type RuntimeCall = RuntimeCall;
     type RuntimeEvent = RuntimeEvent;
     type WeightInfo = ();
+}
+
+impl drand::Config for Runtime {
+    type HttpFetchTimeout = ConstU64<1_000>;
+    type UnsignedPriority = ConstU64<1_048_576>;
 }
 
 impl subtensor::Config for Runtime {

@@ -1,6 +1,8 @@
 //! The first state of a development network.
 
-use crate::{AccountId, Balance, RuntimeGenesisConfig, SubtensorModule, subtensor};
+use crate::drand::{self, BeaconConfiguration};
+use crate::{AccountId, Balance, Runtime, RuntimeGenesisConfig, SubtensorModule, subtensor};
+use agon_timelock::Beacon;
 use frame_support::traits::BuildGenesisConfig;
 use std::collections::BTreeSet;
 
@@ -14,6 +16,8 @@ pub struct Genesis {
     pub endowed: Vec<(AccountId, Balance)>,
     /// The account that may make calls as root.
     pub sudo: AccountId,
+    /// The randomness beacon that opens time-locked weights; drand's quicknet if none.
+    pub beacon: Option<Beacon>,
 }
 
 /// Why a genesis cannot be built.
@@ -78,5 +82,8 @@ pub fn build(genesis: &Genesis) -> Result<(), GenesisError> {
         ..Default::default()
     }
     .build();
+    if let Some(beacon) = &genesis.beacon {
+        drand::BeaconConfig::<Runtime>::put(BeaconConfiguration::local(beacon));
+    }
     Ok(())
 }

@@ -18,6 +18,8 @@ mod apis;
 pub mod commitments;
 mod configuration;
 #[warn(missing_docs)]
+pub mod drand;
+#[warn(missing_docs)]
 pub mod genesis;
 #[warn(missing_docs)]
 pub mod not_here;
@@ -106,6 +108,7 @@ frame_support::construct_runtime!(
         Proxy: pallet_proxy = 16,
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
+        Drand: drand = 26,
         Swap: swap = 28,
         NotHere: not_here = 200,
     }

@@ -131,7 +131,13 @@ fn our_pallets_are_the_public_ones() {
     };
     let metadata = metadata();
     let types = &metadata.types;
-    for name in ["SubtensorModule", "Commitments", "AdminUtils", "Swap"] {
+    for name in [
+        "SubtensorModule",
+        "Commitments",
+        "AdminUtils",
+        "Drand",
+        "Swap",
+    ] {
         let ours = metadata
             .pallets
             .iter()

@@ -653,6 +653,7 @@ fn an_impossible_genesis_is_refused() {
         let genesis = Genesis {
             endowed,
             sudo: account("sudo"),
+            beacon: None,
         };
         sp_io::TestExternalities::default().execute_with(|| genesis::build(&genesis))
     };

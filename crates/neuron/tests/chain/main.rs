@@ -1,5 +1,6 @@
 //! The client against a real node, in this process and over a real socket.
 
+mod committing;
 mod connecting;
 mod participating;
 mod reading;

@@ -27,6 +27,7 @@ pub fn genesis(rich: u64) -> Genesis {
             .map(|(key, rao)| (key.account().0.into(), rao))
             .collect(),
         sudo: key("Alice").account().0.into(),
+        beacon: None,
     }
 }
 

@@ -40,7 +40,7 @@ pub enum Data {
         /// The round.
         reveal_round: u64,
     },
-    /// A wish to have one's bonds reset; without effect in this runtime.
+    /// A wish to have the bonds towards oneself reset.
     ResetBondsFlag,
     /// Up to 512 bytes.
     BigRaw(BoundedVec<u8, ConstU32<512>>),

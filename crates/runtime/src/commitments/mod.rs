@@ -1,8 +1,9 @@
 //! What a neuron publishes on chain about itself, for instance where its model lies and what its digest is.
 //!
-//! Time-locked texts are kept as they are; nothing here reveals them.
+//! Time-locked fields are revealed at the beginning of the block after the one that brought their round's pulse.
 
 mod data;
+mod reveal;
 
 pub use data::{CommitmentInfo, Data, Registration, UsageTracker};
 pub use pallet::*;
@@ -15,6 +16,7 @@ pub mod pallet {
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
     use sp_runtime::{AccountId32, SaturatedConversion};
+    use std::collections::BTreeSet;
 
     /// What a commitment costs of an account's space at least, in bytes.
     const LEAST_SPACE: u64 = 100;
@@ -31,6 +33,9 @@ pub mod pallet {
     #[pallet::without_storage_info]
     pub struct Pallet<T>(_);
 
+    /// The neurons whose commitments have time-locked fields.
+    #[pallet::storage]
+    pub type TimelockedIndex<T> = StorageValue<_, BTreeSet<(u16, AccountId32)>, ValueQuery>;
     /// A neuron's latest commitment.
     #[pallet::storage]
     pub type CommitmentOf<T> =
@@ -38,10 +43,13 @@ pub mod pallet {
     /// The block of a neuron's latest commitment.
     #[pallet::storage]
     pub type LastCommitment<T> = StorageDoubleMap<_, Identity, u16, Twox64Concat, AccountId32, u32>;
-    /// Time-locked texts that were revealed, and when. Clients read it with the commitments; here it stays empty.
+    /// The last ten time-locked texts that were revealed, and the blocks in which.
     #[pallet::storage]
     pub type RevealedCommitments<T> =
         StorageDoubleMap<_, Identity, u16, Twox64Concat, AccountId32, Vec<(Vec<u8>, u64)>>;
+    /// The block in which a neuron last wished to have its bonds reset.
+    #[pallet::storage]
+    pub type LastBondsReset<T> = StorageDoubleMap<_, Identity, u16, Twox64Concat, AccountId32, u32>;
     /// What a neuron has committed in the current epoch.
     #[pallet::storage]
     pub type UsedSpaceOf<T> =
@@ -52,7 +60,7 @@ pub mod pallet {
 
     /// What the pallet tells the world.
     #[pallet::event]
-    #[pallet::generate_deposit(fn deposit_event)]
+    #[pallet::generate_deposit(pub(super) fn deposit_event)]
     pub enum Event<T: Config> {
         /// A neuron published something.
         #[codec(index = 0)]
@@ -71,6 +79,14 @@ pub mod pallet {
             who: AccountId32,
             /// The round of the randomness beacon that opens it.
             reveal_round: u64,
+        },
+        /// A time-locked text of a neuron was revealed.
+        #[codec(index = 2)]
+        CommitmentRevealed {
+            /// The subnet.
+            netuid: u16,
+            /// The neuron.
+            who: AccountId32,
         },
     }
 
@@ -93,6 +109,14 @@ pub mod pallet {
             let _ = LastCommitment::<T>::clear_prefix(netuid, u32::MAX, None);
             let _ = RevealedCommitments::<T>::clear_prefix(netuid, u32::MAX, None);
             let _ = UsedSpaceOf::<T>::clear_prefix(netuid, u32::MAX, None);
+        }
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn on_initialize(_: BlockNumberFor<T>) -> Weight {
+            Self::reveal_timelocked();
+            Weight::zero()
         }
     }
 
@@ -130,6 +154,15 @@ pub mod pallet {
 
             let block = frame_system::Pallet::<T>::block_number().saturated_into();
             let reveal_round = info.fields.iter().find_map(Data::reveal_round);
+            let key = (netuid, who.clone());
+            TimelockedIndex::<T>::mutate(|index| match reveal_round {
+                Some(_) => index.insert(key),
+                None => index.remove(&key),
+            });
+            if info.fields.contains(&Data::ResetBondsFlag) {
+                LastBondsReset::<T>::insert(netuid, &who, block);
+                subtensor::Pallet::<T>::reset_bonds(netuid, &who);
+            }
             UsedSpaceOf::<T>::insert(
                 netuid,
                 &who,
@@ -156,6 +189,15 @@ pub mod pallet {
                 },
                 None => Event::Commitment { netuid, who },
             });
+            Ok(())
+        }
+
+        /// Sets the most bytes a neuron can commit in one epoch. By root.
+        #[pallet::call_index(2)]
+        #[pallet::weight(Weight::from_parts(10_000_000, 0))]
+        pub fn set_max_space(origin: OriginFor<T>, new_limit: u32) -> DispatchResult {
+            ensure_root(origin)?;
+            MaxSpace::<T>::put(new_limit);
             Ok(())
         }
     }

@@ -408,7 +408,7 @@ mod calls {
             Self::do_register_network(coldkey, hotkey, identity)
         }
 
-        /// Not carried out here.
+        /// Sets the calling hotkey's weights on several subnets.
         #[pallet::call_index(80)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn batch_set_weights(
@@ -417,8 +417,8 @@ mod calls {
             weights: Vec<Vec<(Compact<u16>, Compact<u16>)>>,
             version_keys: Vec<Compact<u64>>,
         ) -> DispatchResult {
-            let _ = (origin, netuids, weights, version_keys);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_batch_set_weights(hotkey, netuids, weights, version_keys)
         }
 
         /// Withdraws all the calling coldkey's stake from a hotkey.
@@ -569,7 +569,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Commits the hash of the calling hotkey's weights on a subnet.
         #[pallet::call_index(96)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn commit_weights(
@@ -577,11 +577,11 @@ mod calls {
             netuid: u16,
             commit_hash: H256,
         ) -> DispatchResult {
-            let _ = (origin, netuid, commit_hash);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_weights(hotkey, netuid, 0, commit_hash)
         }
 
-        /// Not carried out here.
+        /// Reveals weights that the calling hotkey has committed.
         #[pallet::call_index(97)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn reveal_weights(
@@ -592,11 +592,11 @@ mod calls {
             salt: Vec<u16>,
             version_key: u64,
         ) -> DispatchResult {
-            let _ = (origin, netuid, uids, values, salt, version_key);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_reveal_weights(hotkey, netuid, 0, (uids, values, salt, version_key))
         }
 
-        /// Not carried out here.
+        /// Reveals several commits of the calling hotkey on a subnet; all or none.
         #[pallet::call_index(98)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn batch_reveal_weights(
@@ -607,18 +607,23 @@ mod calls {
             salts_list: Vec<Vec<u16>>,
             version_keys: Vec<u64>,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                netuid,
-                uids_list,
-                values_list,
-                salts_list,
-                version_keys,
+            let hotkey = ensure_signed(origin)?;
+            let count = uids_list.len();
+            ensure!(
+                [values_list.len(), salts_list.len(), version_keys.len()] == [count; 3],
+                Error::<T>::InputLengthsUnequal
             );
-            Err(T::NotHere::get())
+            let reveals = uids_list
+                .into_iter()
+                .zip(values_list)
+                .zip(salts_list)
+                .zip(version_keys)
+                .map(|(((uids, values), salt), version_key)| (uids, values, salt, version_key))
+                .collect();
+            Self::do_batch_reveal_weights(hotkey, netuid, reveals)
         }
 
-        /// Not carried out here.
+        /// Commits the hashes of the calling hotkey's weights on several subnets.
         #[pallet::call_index(100)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn batch_commit_weights(
@@ -626,8 +631,8 @@ mod calls {
             netuids: Vec<Compact<u16>>,
             commit_hashes: Vec<H256>,
         ) -> DispatchResult {
-            let _ = (origin, netuids, commit_hashes);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_batch_commit_weights(hotkey, netuids, commit_hashes)
         }
 
         /// Gives up the calling coldkey's stake; it can be emitted again.
@@ -718,7 +723,7 @@ mod calls {
             Self::do_update_symbol(netuid, symbol)
         }
 
-        /// Not carried out here.
+        /// Commits the calling hotkey's weights, sealed to a round of the beacon.
         #[pallet::call_index(113)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn commit_timelocked_weights(
@@ -728,8 +733,15 @@ mod calls {
             reveal_round: u64,
             commit_reveal_version: u16,
         ) -> DispatchResult {
-            let _ = (origin, netuid, commit, reveal_round, commit_reveal_version);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_timelocked_weights(
+                hotkey,
+                netuid,
+                0,
+                commit,
+                reveal_round,
+                commit_reveal_version,
+            )
         }
 
         /// Chooses the hotkey to which the incentive of the calling coldkey's miners is staked.
@@ -744,7 +756,7 @@ mod calls {
             Self::do_set_auto_stake(coldkey, netuid, hotkey)
         }
 
-        /// Not carried out here.
+        /// Commits the hash of the calling hotkey's weights for one mechanism of a subnet.
         #[pallet::call_index(115)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn commit_mechanism_weights(
@@ -753,11 +765,11 @@ mod calls {
             mecid: u8,
             commit_hash: H256,
         ) -> DispatchResult {
-            let _ = (origin, netuid, mecid, commit_hash);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_weights(hotkey, netuid, mecid, commit_hash)
         }
 
-        /// Not carried out here.
+        /// Reveals weights that the calling hotkey has committed for one mechanism.
         #[pallet::call_index(116)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn reveal_mechanism_weights(
@@ -769,11 +781,11 @@ mod calls {
             salt: Vec<u16>,
             version_key: u64,
         ) -> DispatchResult {
-            let _ = (origin, netuid, mecid, uids, values, salt, version_key);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_reveal_weights(hotkey, netuid, mecid, (uids, values, salt, version_key))
         }
 
-        /// Not carried out here.
+        /// [`Pallet::commit_timelocked_mechanism_weights`] of version 4, as older clients spell it.
         #[pallet::call_index(117)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn commit_crv3_mechanism_weights(
@@ -783,11 +795,11 @@ mod calls {
             commit: BoundedVec<u8, ConstU32<5000>>,
             reveal_round: u64,
         ) -> DispatchResult {
-            let _ = (origin, netuid, mecid, commit, reveal_round);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_timelocked_weights(hotkey, netuid, mecid, commit, reveal_round, 4)
         }
 
-        /// Not carried out here.
+        /// Commits the calling hotkey's weights for one mechanism, sealed to a round of the beacon.
         #[pallet::call_index(118)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn commit_timelocked_mechanism_weights(
@@ -798,15 +810,15 @@ mod calls {
             reveal_round: u64,
             commit_reveal_version: u16,
         ) -> DispatchResult {
-            let _ = (
-                origin,
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_timelocked_weights(
+                hotkey,
                 netuid,
                 mecid,
                 commit,
                 reveal_round,
                 commit_reveal_version,
-            );
-            Err(T::NotHere::get())
+            )
         }
 
         /// Dissolves a subnet; only root may.

@@ -199,9 +199,6 @@ mod declared {
     pub type BurnRegistrationsThisInterval<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type BondsResetOn<T> = StorageMap<_, Identity, u16, bool, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type ValidatorPruneLen<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<1>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
@@ -238,27 +235,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type LastTxBlockDelegateTake<T> = StorageMap<_, Identity, AccountId32, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type WeightCommits<T> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        u16,
-        Twox64Concat,
-        AccountId32,
-        Vec<(H256, u64, u64, u64)>,
-    >;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type TimelockedWeightCommits<T> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        u16,
-        Twox64Concat,
-        u64,
-        Vec<(AccountId32, u64, BoundedVec<u8, ConstU32<5000>>, u64)>,
-        ValueQuery,
-    >;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type CRV3WeightCommits<T> = StorageDoubleMap<
@@ -341,9 +317,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type AccumulatedLeaseDividends<T> = StorageMap<_, Twox64Concat, u32, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type CommitRevealWeightsVersion<T> = StorageValue<_, u16, ValueQuery, ConstU16<4>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type TaoInRefundDeploymentBlock<T> = StorageValue<_, u64, ValueQuery>;

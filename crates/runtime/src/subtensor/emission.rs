@@ -27,6 +27,7 @@ impl<T: Config> Pallet<T> {
         Self::update_registration_prices();
         let emission = block_emission(TotalIssuance::<T>::get());
         BlockEmission::<T>::put(emission);
+        Self::reveal_timelocked_weights();
         Self::emit(emission);
         Self::run_due_epochs();
         for netuid in Self::subnets() {

@@ -106,8 +106,7 @@ impl<T: Config> Pallet<T> {
             max_allowed_validators: MaxAllowedValidators::<T>::get(netuid),
             weights: (0..n).map(|uid| Weights::<T>::get(index, uid)).collect(),
             bonds: (0..n).map(|uid| Bonds::<T>::get(index, uid)).collect(),
-            // Weights cannot be committed in this runtime.
-            earliest_commit: vec![None; usize::from(n)],
+            earliest_commit: Self::earliest_commits(netuid, index, hotkeys),
             kappa: Kappa::<T>::get(netuid),
             bonds_penalty: BondsPenalty::<T>::get(netuid),
             bonds_moving_average: BondsMovingAverage::<T>::get(netuid),
@@ -115,6 +114,25 @@ impl<T: Config> Pallet<T> {
             yuma3: Yuma3On::<T>::get(netuid),
             owner_uid: Uids::<T>::get(netuid, SubnetOwnerHotkey::<T>::get(netuid)),
             rao_emission,
+        }
+    }
+
+    /// Removes all bonds towards a neuron, if its subnet allows that.
+    pub fn reset_bonds(netuid: u16, hotkey: &AccountId32) {
+        let Some(uid) = Uids::<T>::get(netuid, hotkey) else {
+            return;
+        };
+        if !BondsResetOn::<T>::get(netuid) {
+            return;
+        }
+        for mechanism in 0..MechanismCountCurrent::<T>::get(netuid) {
+            let Some(index) = Self::storage_index(netuid, mechanism) else {
+                continue;
+            };
+            let rows: Vec<u16> = Bonds::<T>::iter_key_prefix(index).collect();
+            for from in rows {
+                Bonds::<T>::mutate(index, from, |row| row.retain(|(to, _)| *to != uid));
+            }
         }
     }
 

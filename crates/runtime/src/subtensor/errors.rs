@@ -87,9 +87,13 @@ mod errors {
         NoNeuronIdAvailable,
         DelegateTakeTooLow,
         DelegateTakeTooHigh,
+        /// The hotkey has no commit that waits.
         NoWeightsCommitFound,
+        /// What was revealed has the hash of no commit.
         InvalidRevealCommitHashNotMatch,
+        /// Weights must be committed first.
         CommitRevealEnabled,
+        /// Weights are set openly.
         CommitRevealDisabled,
         LiquidAlphaDisabled,
         AlphaHighTooLow,
@@ -115,10 +119,15 @@ mod errors {
         StakeUnavailable,
         /// The subnet does not exist.
         SubnetNotExists,
+        /// Ten commits wait already.
         TooManyUnrevealedCommits,
+        /// The epoch for the reveal is over.
         ExpiredWeightCommit,
+        /// The epoch for the reveal has not come.
         RevealTooEarly,
+        /// The lists of a batch have different lengths.
         InputLengthsUnequal,
+        /// The last commit or setting is too recent.
         CommittingWeightsTooFast,
         /// Less than the minimum stake.
         AmountTooLow,
@@ -153,7 +162,9 @@ mod errors {
         AdminActionProhibitedDuringWeightsWindow,
         SymbolDoesNotExist,
         SymbolAlreadyInUse,
+        /// The chain takes commits of another version.
         IncorrectCommitRevealVersion,
+        /// The round is over: anybody could open the commit.
         InvalidRevealRound,
         RevealPeriodTooLarge,
         RevealPeriodTooSmall,

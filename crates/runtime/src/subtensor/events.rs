@@ -176,6 +176,24 @@ mod events {
         /// A former delay of dissolutions changed. \[blocks\]
         #[codec(index = 83)]
         DissolveNetworkScheduleDurationSet(u32),
+        /// The hash of weights was committed. \[hotkey, mechanism x 4096 + netuid, hash\]
+        #[codec(index = 85)]
+        WeightsCommitted(AccountId32, u16, H256),
+        /// Committed weights were revealed. \[hotkey, mechanism x 4096 + netuid, hash\]
+        #[codec(index = 86)]
+        WeightsRevealed(AccountId32, u16, H256),
+        /// Several committed weights were revealed. \[hotkey, netuid, hashes\]
+        #[codec(index = 87)]
+        WeightsBatchRevealed(AccountId32, u16, Vec<H256>),
+        /// Everything in a batch of weights or commits was done. \[netuids, hotkey\]
+        #[codec(index = 88)]
+        BatchWeightsCompleted(Vec<Compact<u16>>, AccountId32),
+        /// Something in a batch of weights or commits failed.
+        #[codec(index = 89)]
+        BatchCompletedWithErrors,
+        /// This failed in a batch. \[netuid, error\]
+        #[codec(index = 90)]
+        BatchWeightItemFailed(u16, DispatchError),
         /// Stake was given away. \[from coldkey, to coldkey, hotkey, from netuid, to netuid, rao\]
         #[codec(index = 91)]
         StakeTransferred(AccountId32, AccountId32, AccountId32, u16, u16, u64),
@@ -214,6 +232,12 @@ mod events {
         /// The version of time-locked commits changed. \[value\]
         #[codec(index = 106)]
         CommitRevealVersionSet(u16),
+        /// Time-locked weights were committed. \[hotkey, mechanism x 4096 + netuid, hash of the cipher text, round\]
+        #[codec(index = 107)]
+        TimelockedWeightsCommitted(AccountId32, u16, H256, u64),
+        /// Time-locked weights were revealed. \[mechanism x 4096 + netuid, hotkey\]
+        #[codec(index = 108)]
+        TimelockedWeightsRevealed(u16, AccountId32),
         /// A miner's incentive was staked to the hotkey its owner chose.
         #[codec(index = 109)]
         AutoStakeAdded {

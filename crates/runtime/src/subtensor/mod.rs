@@ -5,6 +5,7 @@
 
 mod auto_stake;
 mod calls;
+mod commit_reveal;
 mod declared;
 mod destroying;
 mod dissolution;
@@ -74,6 +75,7 @@ pub mod pallet {
     #[pallet::config]
     pub trait Config:
         crate::swap::Config
+        + crate::drand::Config
         + frame_system::Config<AccountId = AccountId32, RuntimeEvent: From<Event<Self>>>
     {
         /// Where TAO is held. A subnet's TAO stands on [`Pallet::subnet_account`].

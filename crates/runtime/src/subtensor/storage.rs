@@ -308,6 +308,35 @@ mod storage {
     /// Epochs between commit and reveal.
     #[pallet::storage]
     pub type RevealPeriodEpochs<T> = StorageMap<_, Twox64Concat, u16, u64, ValueQuery, ConstU64<1>>;
+    /// Whether a neuron can have its bonds reset by a commitment.
+    #[pallet::storage]
+    pub type BondsResetOn<T> = StorageMap<_, Identity, u16, bool, ValueQuery>;
+    /// Hashes of weights that a hotkey has committed: hash, epoch and block of the commit, and an unused 0; keyed by
+    /// mechanism x 4096 + netuid, then hotkey.
+    #[pallet::storage]
+    pub type WeightCommits<T> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        u16,
+        Twox64Concat,
+        AccountId32,
+        Vec<(H256, u64, u64, u64)>,
+    >;
+    /// Time-locked weights: who committed, in which block, the cipher text and the round that opens it; keyed by
+    /// mechanism x 4096 + netuid, then the epoch of the commit.
+    #[pallet::storage]
+    pub type TimelockedWeightCommits<T> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        u16,
+        Twox64Concat,
+        u64,
+        Vec<(AccountId32, u64, BoundedVec<u8, ConstU32<5000>>, u64)>,
+        ValueQuery,
+    >;
+    /// The version that commits of time-locked weights must have.
+    #[pallet::storage]
+    pub type CommitRevealWeightsVersion<T> = StorageValue<_, u16, ValueQuery, ConstU16<4>>;
     /// The stake weight a validator needs.
     #[pallet::storage]
     pub type StakeThreshold<T> = StorageValue<_, u64, ValueQuery>;

@@ -3,6 +3,7 @@
 use super::ROOT;
 use super::pallet::*;
 use crate::yuma::math::{check_vec_max_limited, vec_u16_max_upscale_to_u16};
+use codec::Compact;
 use frame_support::pallet_prelude::*;
 use sp_runtime::AccountId32;
 use std::collections::BTreeSet;
@@ -44,13 +45,8 @@ impl<T: Config> Pallet<T> {
         );
         let is_direct = !CommitRevealWeightsEnabled::<T>::get(netuid);
         if is_direct {
-            let last = LastUpdate::<T>::get(index)
-                .get(usize::from(uid))
-                .copied()
-                .unwrap_or(0);
-            let age = Self::now().saturating_sub(last);
             ensure!(
-                last == 0 || age >= WeightsSetRateLimit::<T>::get(netuid),
+                Self::may_update(netuid, index, uid),
                 Error::<T>::SettingWeightsTooFast
             );
         }
@@ -84,13 +80,59 @@ impl<T: Config> Pallet<T> {
 
         Weights::<T>::insert(index, uid, uids.into_iter().zip(values).collect::<Vec<_>>());
         if is_direct {
-            LastUpdate::<T>::mutate(index, |blocks| {
-                if let Some(last) = blocks.get_mut(usize::from(uid)) {
-                    *last = Self::now();
-                }
-            });
+            Self::touch(index, uid);
         }
         Self::deposit_event(Event::WeightsSet(index, uid));
         Ok(())
+    }
+
+    /// Sets weights in several subnets, each for itself: what fails is told in events. Unlike a single setting it is
+    /// refused where weights must be committed.
+    pub(super) fn do_batch_set_weights(
+        hotkey: AccountId32,
+        netuids: Vec<Compact<u16>>,
+        weights: Vec<Vec<(Compact<u16>, Compact<u16>)>>,
+        version_keys: Vec<Compact<u64>>,
+    ) -> DispatchResult {
+        ensure!(
+            netuids.len() == weights.len() && netuids.len() == version_keys.len(),
+            Error::<T>::InputLengthsUnequal
+        );
+        let items = netuids.iter().zip(weights).zip(version_keys);
+        let outcomes = items
+            .map(|((netuid, weights), version_key)| {
+                let (uids, values) = weights
+                    .into_iter()
+                    .map(|(uid, value)| (uid.0, value.0))
+                    .unzip();
+                let outcome = if CommitRevealWeightsEnabled::<T>::get(netuid.0) {
+                    Err(Error::<T>::CommitRevealEnabled.into())
+                } else {
+                    Self::do_set_weights(hotkey.clone(), netuid.0, 0, uids, values, version_key.0)
+                };
+                (netuid.0, outcome)
+            })
+            .collect();
+        Self::tell_batch(hotkey, netuids, outcomes);
+        Ok(())
+    }
+
+    /// Whether a uid may set or commit weights again, by the time of its last ones.
+    pub(super) fn may_update(netuid: u16, index: u16, uid: u16) -> bool {
+        let last = LastUpdate::<T>::get(index)
+            .get(usize::from(uid))
+            .copied()
+            .unwrap_or(0);
+        let age = Self::now().saturating_sub(last);
+        last == 0 || age >= WeightsSetRateLimit::<T>::get(netuid)
+    }
+
+    /// Notes that a uid has set or committed weights in this block.
+    pub(super) fn touch(index: u16, uid: u16) {
+        LastUpdate::<T>::mutate(index, |blocks| {
+            if let Some(last) = blocks.get_mut(usize::from(uid)) {
+                *last = Self::now();
+            }
+        });
     }
 }

@@ -39,6 +39,7 @@ pub fn chain() -> TestExternalities {
         genesis::build(&Genesis {
             endowed,
             sudo: account("sudo"),
+            beacon: None,
         })
         .expect("a valid genesis");
         start_block(1, H256::zero());
