@@ -323,24 +323,28 @@ fn stake_is_checked() {
             amount_staked: 2 * MIN_STAKE,
         };
         assert_eq!(name(call("rich", elsewhere(9))), "SubnetNotExists");
-        assert_eq!(name(stake("rich", "v1", MIN_STAKE - 1)), "AmountTooLow");
+        // The least stake must be left when the fee is taken.
+        let fee = 2 * MIN_STAKE * 33 / 65_535 / 2;
+        let too_low = name(stake("rich", "v1", MIN_STAKE + fee - 1));
+        assert_eq!(too_low, "AmountTooLow");
         assert_eq!(
             name(stake("rich", "v1", ENDOWMENT)),
             "NotEnoughBalanceToStake"
         );
         assert_eq!(
-            name(stake("rich", "nobodys", MIN_STAKE)),
+            name(stake("rich", "nobodys", MIN_STAKE + fee)),
             "HotKeyAccountNotExists"
         );
         assert_eq!(name(stake("rich", "v1", 2 * MIN_STAKE)), "no error");
         let (cold, hot) = (account("rich"), account("v1"));
+        let owned = SubtensorModule::stake_of(&hot, &cold, NETUID);
         let added = subtensor::Event::StakeAdded(
             cold.clone(),
             hot.clone(),
             2 * MIN_STAKE,
-            2 * MIN_STAKE,
+            owned,
             NETUID,
-            0,
+            2 * fee,
         );
         assert_eq!(events().last(), Some(&added));
         assert_eq!(StakingHotkeys::<Runtime>::get(&cold), [account("v1")]);
@@ -351,21 +355,25 @@ fn stake_is_checked() {
         );
         assert_eq!(name(unstake("rich", "v1", 0)), "AmountTooLow");
         assert_eq!(
-            name(unstake("rich", "v1", 2 * MIN_STAKE + 1)),
+            name(unstake("rich", "v1", owned + 1)),
             "NotEnoughStakeToWithdraw"
         );
         assert_eq!(
             name(unstake("owner", "v1", MIN_STAKE)),
             "NotEnoughStakeToWithdraw"
         );
-        assert_eq!(name(unstake("rich", "v1", MIN_STAKE - 1)), "AmountTooLow");
-        assert_eq!(name(unstake("rich", "v1", MIN_STAKE + 1)), "no error");
+        assert_eq!(name(unstake("rich", "v1", MIN_STAKE / 2)), "AmountTooLow");
         assert_eq!(
-            name(unstake("rich", "v1", MIN_STAKE - 1)),
+            name(unstake("rich", "v1", owned - MIN_STAKE / 2)),
+            "no error"
+        );
+        assert_eq!(
+            name(unstake("rich", "v1", MIN_STAKE / 2)),
             "no error",
             "all that is left may be less"
         );
-        assert_eq!(balance(&cold), ENDOWMENT);
+        let lost = ENDOWMENT - balance(&cold);
+        assert!(lost >= 3 * fee && lost < 6 * fee, "two fees: {lost}");
         assert!(!TotalHotkeySharesV2::<Runtime>::contains_key(&hot, NETUID));
         assert_nothing_is_lost();
     });

@@ -20,9 +20,13 @@ pub const TEMPO: u16 = 40;
 const OWNER_FUNDS: u64 = 5_000 * TAO;
 const VALIDATOR_FUNDS: u64 = 101_000 * TAO;
 const MINER_FUNDS: u64 = 100 * TAO;
-/// So much that what miners earn in a day does not outweigh it: earned stake counts as well, and votes
-/// for nobody.
-const STAKE: u64 = 100_000 * TAO;
+/// What a validator stakes on root, where a TAO is a TAO: it weighs some 5 % of that on the subnet, the same for
+/// every validator and more than what its pool of 1000 TAO could sell.
+const ROOT_STAKE: u64 = 100_000 * TAO;
+/// What a validator stakes on the subnet itself, to earn there; the pool's price rises with every purchase.
+const SUBNET_STAKE: u64 = 500 * TAO;
+/// The network on which stake is one to one.
+const ROOT: u16 = 0;
 
 /// A participant with its keys.
 #[derive(Clone)]
@@ -251,8 +255,11 @@ impl Steps<'_> {
             if stake > 0 {
                 return Ok(stake);
             }
-            let call = Call::add_stake(hotkey, netuid, STAKE);
-            self.submit(call, &member.coldkey).await?;
+            let calls = [
+                Call::add_stake(hotkey, ROOT, ROOT_STAKE),
+                Call::add_stake(hotkey, netuid, SUBNET_STAKE),
+            ];
+            self.submit(Call::batch_all(calls), &member.coldkey).await?;
         }
     }
 }

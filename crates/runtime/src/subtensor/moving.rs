@@ -173,6 +173,9 @@ impl<T: Config> Pallet<T> {
         );
         let tao = Self::worth(places, alpha)?;
         ensure!(tao >= MIN_STAKE, Error::<T>::AmountTooLow);
+        if from.netuid != to.netuid {
+            Self::ensure_buys(to.netuid, tao)?;
+        }
         let tradable = limit.map_or(Ok(alpha), |limit| {
             let most = Self::most_to_move(from.netuid, to.netuid, limit.price);
             limit.apply::<T>(alpha, most)
@@ -198,7 +201,6 @@ impl<T: Config> Pallet<T> {
         }
         let (tao, _) =
             Self::quote_sell(from.netuid, alpha).map_err(|_| Error::<T>::InsufficientLiquidity)?;
-        Self::ensure_buys(to.netuid, tao)?;
         Ok(tao)
     }
 
