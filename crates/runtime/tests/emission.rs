@@ -181,7 +181,7 @@ fn a_tokens_emission_halves_with_its_own_issuance() {
 fn a_pool_too_small_to_buy_from_gets_nothing_of_the_excess() {
     chain().execute_with(|| {
         started_subnet();
-        SubnetAlphaIn::<Runtime>::insert(NETUID, 999_999);
+        SubnetAlphaIn::<Runtime>::insert(NETUID, 900_000);
         set_moving_price(NETUID, ONE);
         let (issuance, pool) = (
             TotalIssuance::<Runtime>::get(),
