@@ -235,6 +235,7 @@ async fn judge(
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         block_time: Duration::from_millis(30),
         genesis: genesis::development(&endowed),
+        beacon_url: None,
     })
     .await
     .unwrap();

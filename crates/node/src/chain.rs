@@ -1,6 +1,7 @@
 //! The chain as the author and the RPC server see it: blocks, states, the pool and the newest block.
 
 use crate::{
+    drand::Endpoint,
     engine::{self, BeginError, Engine, ReadError, SealError, State},
     pool::{self, Fate, Pool, Refusal},
     storage::{Storage, StorageError},
@@ -92,10 +93,12 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Continues the chain in `storage`, or begins it there. `closed` is cancelled when the database has been closed.
+    /// Continues the chain in `storage`, or begins it there; `endpoint` gives the pulses of the chain's beacon unless
+    /// the node makes them. `closed` is cancelled when the database has been closed.
     pub fn open(
         storage: Storage,
         genesis: &Genesis,
+        endpoint: Option<Endpoint>,
         closed: CancellationToken,
     ) -> Result<Self, ContinueError> {
         let (first, nodes) = engine::begin(genesis)?;
@@ -119,7 +122,7 @@ impl Chain {
             }
         };
         Ok(Self {
-            engine: Engine::new(),
+            engine: Engine::new(endpoint),
             pool: Mutex::default(),
             head: watch::Sender::new(Head {
                 hash: header.hash(),

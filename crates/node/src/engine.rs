@@ -5,6 +5,7 @@
 
 use crate::{
     beacon,
+    drand::Endpoint,
     storage::{NewNodes, Nodes, Storage, StorageError},
     transaction::Transaction,
 };
@@ -124,13 +125,15 @@ pub struct Draft {
 /// Makes states readable and blocks.
 pub struct Engine {
     cache: SharedTrieCache<BlakeTwo256>,
+    endpoint: Option<Endpoint>,
 }
 
 impl Engine {
-    /// An engine with an empty cache.
-    pub fn new() -> Self {
+    /// An engine with an empty cache; `endpoint` as [`beacon::due_pulses`] takes it.
+    pub fn new(endpoint: Option<Endpoint>) -> Self {
         Self {
             cache: SharedTrieCache::new(CacheSize::new(TRIE_CACHE_BYTES), None),
+            endpoint,
         }
     }
 
@@ -153,7 +156,7 @@ impl Engine {
         candidates: &[Arc<Transaction>],
     ) -> Result<Draft, SealError> {
         let state = self.state(storage, parent)?;
-        on_deep_stack(|| draft(&state, parent, time, candidates))?
+        on_deep_stack(|| draft(&state, parent, time, candidates, self.endpoint.as_ref()))?
     }
 }
 
@@ -247,6 +250,7 @@ fn draft(
     parent: &Header,
     time: u64,
     candidates: &[Arc<Transaction>],
+    endpoint: Option<&Endpoint>,
 ) -> Result<Draft, SealError> {
     let mut overlay = OverlayedChanges::default();
     let number = parent.number + 1;
@@ -272,7 +276,8 @@ fn draft(
     })??;
 
     let mut body = vec![inherent];
-    if let Some(pulses) = enter(&mut overlay, backend, beacon::due_pulses)? {
+    let pulses = enter(&mut overlay, backend, || beacon::due_pulses(endpoint))?;
+    if let Some(pulses) = pulses {
         let bytes = pulses.encode();
         match attempt(&mut overlay, backend, || Executive::apply_extrinsic(pulses)) {
             Ok(Ok(outcome)) => {

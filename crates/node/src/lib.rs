@@ -10,6 +10,7 @@
 mod author;
 mod beacon;
 mod chain;
+mod drand;
 mod engine;
 pub mod genesis;
 mod pool;
@@ -19,6 +20,7 @@ mod transaction;
 
 pub use agon_runtime::genesis::Genesis;
 pub use chain::ContinueError;
+pub use drand::BadUrl;
 pub use engine::{BeginError, Panicked};
 pub use storage::{OpenError, StorageError};
 
@@ -49,6 +51,9 @@ pub struct NodeOptions {
     pub block_time: Duration,
     /// The first state. It must be the one the database was created with.
     pub genesis: Genesis,
+    /// Where the pulses of the chain's randomness beacon are fetched: the URL of a drand HTTP endpoint. On a chain that
+    /// trusts the development beacon the node makes them itself.
+    pub beacon_url: Option<String>,
 }
 
 /// Why a node does not start.
@@ -60,6 +65,9 @@ pub enum StartError {
     /// The database cannot be continued with these options.
     #[error(transparent)]
     Continue(#[from] ContinueError),
+    /// The beacon's URL is unusable.
+    #[error(transparent)]
+    BeaconUrl(#[from] BadUrl),
     /// Something else listens there.
     #[error("{address} is in use by another program; stop it or choose another port")]
     AddressInUse {
@@ -107,12 +115,16 @@ impl Node {
             listen,
             block_time,
             genesis,
+            beacon_url,
         } = options;
+        let endpoint = beacon_url
+            .map(|url| drand::Endpoint::new(&url))
+            .transpose()?;
         let closed = CancellationToken::new();
         let closing = closed.clone();
         let opened = spawn_blocking(move || {
             let storage = database.map_or_else(Storage::in_memory, |path| Storage::open(&path))?;
-            Ok::<_, StartError>(Arc::new(Chain::open(storage, &genesis, closing)?))
+            Ok::<_, StartError>(Arc::new(Chain::open(storage, &genesis, endpoint, closing)?))
         });
         let chain = opened.await??;
         let (address, server) =

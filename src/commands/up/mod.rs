@@ -191,6 +191,7 @@ impl Run {
             listen,
             block_time: self.up.block_time,
             genesis: genesis::development(&[]),
+            beacon_url: None,
         };
         Node::start(options).await.map_err(|error| match error {
             StartError::AddressInUse { .. } | StartError::Listen { .. } => {

@@ -37,6 +37,7 @@ pub async fn start_at(listen: SocketAddr, block_time: Duration, genesis: Genesis
         listen,
         block_time,
         genesis,
+        beacon_url: None,
     };
     Node::start(options).await.expect("a node in memory starts")
 }

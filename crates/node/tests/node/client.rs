@@ -28,6 +28,7 @@ pub fn options(database: Option<&Path>) -> NodeOptions {
         listen: ([127, 0, 0, 1], 0).into(),
         block_time: Duration::from_millis(20),
         genesis: genesis::development(&[]),
+        beacon_url: None,
     }
 }
 
