@@ -1,13 +1,15 @@
-//! The randomness beacon of development networks: the node itself, with a key that anybody has.
+//! The pulses of the chain's randomness beacon, on their way into blocks.
 //!
-//! Its rounds are quicknet's, in number and time, so that what the public clients commit is as valid here as there. It
-//! goes by the chain's own time: a chain that is moved forward finds its rounds published.
+//! On development networks the node itself is the beacon, with a key that anybody has. Its rounds are quicknet's, in number and time, so that what the public clients commit is as valid here as there. It
+//! goes by the chain's own time: a chain that is moved forward finds its rounds published. Another beacon's pulses
+//! come from a drand endpoint, if there is one.
 
+use crate::drand::Endpoint;
 use agon_runtime::{
     Commitments, Runtime, RuntimeCall, SubtensorModule, System, UncheckedExtrinsic,
     drand::{self, Pulse, PulsesPayload},
 };
-use agon_timelock::{Beacon, BeaconKey};
+use agon_timelock::{Beacon, BeaconKey, PublicKey};
 use pallet_timestamp::Now;
 use sp_core::sr25519;
 use sp_runtime::MultiSigner;
@@ -17,30 +19,41 @@ use std::{collections::BTreeSet, sync::LazyLock};
 const MAX_ROUNDS: u64 = 64;
 
 static KEY: LazyLock<BeaconKey> = LazyLock::new(|| BeaconKey::from_seed(b"development"));
+static PUBLIC_KEY: LazyLock<PublicKey> = LazyLock::new(|| KEY.public_key());
 
 /// The beacon of development networks.
 pub fn development() -> Beacon {
     Beacon {
-        public_key: KEY.public_key(),
+        public_key: *PUBLIC_KEY,
         ..Beacon::quicknet()
     }
 }
 
-/// The extrinsic that brings the pulses of the rounds that are due, if this node is the chain's beacon. Call it inside
-/// a block, in the runtime's externalities, after the block's time is set.
-pub fn due_pulses() -> Option<UncheckedExtrinsic> {
-    let beacon = drand::BeaconConfig::<Runtime>::get().beacon()?;
-    if beacon.public_key != KEY.public_key() {
+/// The extrinsic that brings the pulses of the rounds that are due, if any can be had: this node's own where the chain
+/// trusts it, and otherwise those that the endpoint has given so far. Call it inside a block, in the runtime's
+/// externalities, after the block's time is set.
+pub fn due_pulses(endpoint: Option<&Endpoint>) -> Option<UncheckedExtrinsic> {
+    let configuration = drand::BeaconConfig::<Runtime>::get();
+    let beacon = configuration.beacon()?;
+    let is_own = beacon.public_key == *PUBLIC_KEY;
+    if !is_own && endpoint.is_none() {
         return None;
     }
     let rounds = due_rounds(&beacon);
-    if rounds.is_empty() {
+    let pulses: Vec<Pulse> = match endpoint.filter(|_| !is_own) {
+        None => rounds
+            .into_iter()
+            .map(|round| Pulse::new(round, &KEY.sign(round)))
+            .collect(),
+        Some(endpoint) => endpoint
+            .take(beacon.public_key, &configuration.hash, rounds)
+            .into_iter()
+            .map(|(round, signature)| Pulse::new(round, &signature))
+            .collect(),
+    };
+    if pulses.is_empty() {
         return None;
     }
-    let pulses = rounds
-        .into_iter()
-        .map(|round| Pulse::new(round, &KEY.sign(round)))
-        .collect();
     let pulses_payload = PulsesPayload {
         block_number: System::block_number(),
         pulses,
@@ -54,17 +67,20 @@ pub fn due_pulses() -> Option<UncheckedExtrinsic> {
     )))
 }
 
-/// The newest rounds since the last one, and of those between that are left out the ones that a commit waits for.
+/// The rounds since the last one; of a long absence the newest, and before them what a commit waits for. A new chain
+/// begins with the newest round alone.
 fn due_rounds(beacon: &Beacon) -> BTreeSet<u64> {
-    let last = drand::LastStoredRound::<Runtime>::get();
     let newest = beacon.round_at(Now::<Runtime>::get() / 1000);
-    let first = newest
-        .saturating_sub(MAX_ROUNDS - 1)
-        .max(last.saturating_add(1));
+    let last = match drand::LastStoredRound::<Runtime>::get() {
+        0 => newest.saturating_sub(1),
+        last => last,
+    };
+    let next = last.saturating_add(1);
+    let first = newest.saturating_sub(MAX_ROUNDS - 1).max(next);
     let mut rounds: BTreeSet<u64> = (first..=newest).collect();
-    if first - 1 > last {
+    if next < first {
         let awaited = SubtensorModule::awaited_rounds().chain(Commitments::awaited_rounds());
-        rounds.extend(awaited.filter(|round| (last + 1..first).contains(round)));
+        rounds.extend(awaited.filter(|round| (next..first).contains(round)));
     }
     rounds
 }

@@ -1,6 +1,7 @@
 //! The chain as the author and the RPC server see it: blocks, states, the pool and the newest block.
 
 use crate::{
+    drand::Endpoint,
     engine::{self, BeginError, Engine, ReadError, SealError, State},
     genesis::{self, DocumentError},
     measures,
@@ -101,11 +102,13 @@ pub struct Chain {
 
 impl Chain {
     /// Continues the chain in `storage`, which must have begun with `genesis` if one is given, or begins it there
-    /// with `genesis` or else the development network. `closed` is cancelled when the database has been closed.
+    /// with `genesis` or else the development network. `endpoint` gives the pulses of the chain's beacon unless the
+    /// node makes them. `closed` is cancelled when the database has been closed.
     pub fn open(
         storage: Storage,
         genesis: Option<&Genesis>,
         workers: Arc<Workers>,
+        endpoint: Option<Endpoint>,
         closed: CancellationToken,
     ) -> Result<Self, ContinueError> {
         let header = match storage.head()? {
@@ -132,7 +135,7 @@ impl Chain {
         };
         measures::height(header.number);
         Ok(Self {
-            engine: Engine::new(workers),
+            engine: Engine::new(workers, endpoint),
             pool: Mutex::default(),
             head: watch::Sender::new(Head {
                 hash: header.hash(),

@@ -5,6 +5,7 @@
 
 use crate::{
     beacon,
+    drand::Endpoint,
     storage::{NodeChanges, Nodes, Storage, StorageError},
     transaction::Transaction,
     workers::Workers,
@@ -126,14 +127,16 @@ pub struct Draft {
 pub struct Engine {
     cache: SharedTrieCache<BlakeTwo256>,
     workers: Arc<Workers>,
+    endpoint: Option<Endpoint>,
 }
 
 impl Engine {
-    /// An engine with an empty cache.
-    pub fn new(workers: Arc<Workers>) -> Self {
+    /// An engine with an empty cache; `endpoint` as [`beacon::due_pulses`] takes it.
+    pub fn new(workers: Arc<Workers>, endpoint: Option<Endpoint>) -> Self {
         Self {
             cache: SharedTrieCache::new(CacheSize::new(TRIE_CACHE_BYTES), None),
             workers,
+            endpoint,
         }
     }
 
@@ -170,7 +173,14 @@ impl Engine {
                 .map_err(SealError::from)
             })
         };
-        draft(&state.backend, parent, time, before, candidates)
+        draft(
+            &state.backend,
+            parent,
+            time,
+            before,
+            candidates,
+            self.endpoint.as_ref(),
+        )
     }
 }
 
@@ -282,6 +292,7 @@ fn draft(
     time: u64,
     before: impl FnOnce(&mut OverlayedChanges<BlakeTwo256>) -> Result<(), SealError>,
     candidates: &[Arc<Transaction>],
+    endpoint: Option<&Endpoint>,
 ) -> Result<Draft, SealError> {
     let mut overlay = OverlayedChanges::default();
     let number = parent.number + 1;
@@ -308,7 +319,8 @@ fn draft(
 
     before(&mut overlay)?;
     let mut body = vec![inherent];
-    if let Some(pulses) = enter(&mut overlay, backend, beacon::due_pulses)? {
+    let pulses = enter(&mut overlay, backend, || beacon::due_pulses(endpoint))?;
+    if let Some(pulses) = pulses {
         let bytes = pulses.encode();
         match attempt(&mut overlay, backend, || Executive::apply_extrinsic(pulses)) {
             Ok(Ok(outcome)) => {

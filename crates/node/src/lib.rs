@@ -11,6 +11,7 @@
 mod author;
 mod beacon;
 mod chain;
+mod drand;
 mod engine;
 pub mod genesis;
 pub mod measures;
@@ -24,6 +25,7 @@ mod workers;
 pub use agon_runtime::genesis::Genesis;
 pub use author::{BlockTime, MAX_ORDERED};
 pub use chain::ContinueError;
+pub use drand::BadUrl;
 pub use engine::{BeginError, Panicked, ReadError};
 pub use rpc::{Limits, Origins};
 pub use storage::{OpenError, StorageError, Window};
@@ -67,6 +69,9 @@ pub struct NodeOptions {
     pub origins: Origins,
     /// Bounds on what clients may take.
     pub limits: Limits,
+    /// Where the pulses of the chain's randomness beacon are fetched: the URL of a drand HTTP endpoint. On a chain that
+    /// trusts the development beacon the node makes them itself.
+    pub beacon_url: Option<String>,
 }
 
 impl Default for NodeOptions {
@@ -82,6 +87,7 @@ impl Default for NodeOptions {
             development: false,
             origins: Origins::default(),
             limits: Limits::default(),
+            beacon_url: None,
         }
     }
 }
@@ -95,6 +101,9 @@ pub enum StartError {
     /// The database cannot be continued with these options.
     #[error(transparent)]
     Continue(#[from] ContinueError),
+    /// The beacon's URL is unusable.
+    #[error(transparent)]
+    BeaconUrl(#[from] BadUrl),
     /// Something else listens there.
     #[error("{address} is in use by another program; stop it or choose another port")]
     AddressInUse {
@@ -165,7 +174,11 @@ impl Node {
             development,
             origins,
             limits,
+            beacon_url,
         } = options;
+        let endpoint = beacon_url
+            .map(|url| drand::Endpoint::new(&url))
+            .transpose()?;
         let snapshots = database
             .as_ref()
             .map(|path| path.with_file_name("snapshots"));
@@ -177,7 +190,7 @@ impl Node {
                 None => Storage::in_memory(pruning)?,
             };
             let workers = Arc::new(Workers::start().map_err(StartError::Thread)?);
-            let chain = Chain::open(storage, genesis.as_ref(), workers, closing)?;
+            let chain = Chain::open(storage, genesis.as_ref(), workers, endpoint, closing)?;
             Ok::<_, StartError>(Arc::new(chain))
         });
         let chain = opened.await??;
