@@ -1,7 +1,8 @@
 //! The Yuma epoch: sparse, dense, and the same formulas in NumPy, on the same subnets in the same run.
 //!
-//! A subnet of V validators and N neurons (validators among them): each validator weighs a quarter of the neurons, a
-//! miner's weight being its quality and some disagreement; bonds are those of the epoch before. NumPy keeps V x N
+//! A subnet of V validators and N neurons (validators among them): nine of ten validators weigh a quarter of the
+//! neurons, the same for all, by their quality and some disagreement; bonds are those of the epoch before. The last
+//! line's validators weigh nearly all neurons. NumPy keeps V x N
 //! matrices of doubles and starts from them, without reading stored rows. It runs where a `python3` with NumPy is
 //! found (or the interpreter in `PYTHON`), and its dividends and incentives must be ours.
 
@@ -34,14 +35,15 @@ impl Numbers {
     }
 }
 
-/// A subnet whose every validator weighs one neuron in `one_in`, with the bonds of one epoch.
+/// A subnet in which one neuron in `one_in` is worth a weight and nine of ten validators give it one, with the bonds of
+/// one epoch.
 fn subnet(validators: u16, neurons: u16, one_in: u64) -> EpochInput {
     let mut numbers = Numbers(u64::from(neurons));
     let n = usize::from(neurons);
     let quality: Vec<u64> = (0..n).map(|_| 1000 + numbers.below(30_000)).collect();
     let mut row = |from: u16| -> Row {
         (0..neurons)
-            .filter(|&to| to != from && numbers.below(one_in) == 0)
+            .filter(|&to| to != from && u64::from(to) % one_in == 0 && numbers.below(10) != 0)
             .collect::<Vec<_>>()
             .into_iter()
             .map(|to| {
