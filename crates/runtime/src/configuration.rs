@@ -3,7 +3,7 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, not_here, subtensor, swap,
+    VERSION, admin_utils, commitments, not_here, proxies, subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -126,8 +126,25 @@ impl pallet_sudo::Config for Runtime {
     type WeightInfo = ();
 }
 
+impl pallet_proxy::Config for Runtime {
+    type AnnouncementDepositBase = ConstU64<36_000_000>;
+    type AnnouncementDepositFactor = ConstU64<68_000_000>;
+    type BlockNumberProvider = System;
+    type CallHasher = sp_runtime::traits::BlakeTwo256;
+    type Currency = Balances;
+    type MaxPending = ConstU32<75>;
+    type MaxProxies = ConstU32<20>;
+    type ProxyDepositBase = ConstU64<60_000_000>;
+    type ProxyDepositFactor = ConstU64<33_000_000>;
+    type ProxyType = proxies::ProxyType;
+    type RuntimeCall = RuntimeCall;
+    type RuntimeEvent = RuntimeEvent;
+    type WeightInfo = ();
+}
+
 impl subtensor::Config for Runtime {
     type Currency = Balances;
+    type Elsewhere = commitments::Pallet<Runtime>;
 }
 
 /// The networks that exist, for the swap pallet, which the subtensor pallet builds on.

@@ -11,6 +11,8 @@
 
 #[warn(missing_docs)]
 pub mod admin_utils;
+#[warn(missing_docs)]
+pub mod admission;
 mod apis;
 #[warn(missing_docs)]
 pub mod commitments;
@@ -19,6 +21,8 @@ mod configuration;
 pub mod genesis;
 #[warn(missing_docs)]
 pub mod not_here;
+#[warn(missing_docs)]
+pub mod proxies;
 #[warn(missing_docs)]
 pub mod subtensor;
 #[warn(missing_docs)]
@@ -41,7 +45,7 @@ pub type Nonce = u32;
 pub type Header = generic::Header<u32, BlakeTwo256>;
 /// What surrounds a call in a transaction, in the public chain's order.
 ///
-/// The public chain has four more that add no bytes; clients read the list from the metadata.
+/// The public chain has two more that add no bytes; clients read the list from the metadata.
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
@@ -51,6 +55,8 @@ pub type TxExtension = (
     frame_system::CheckNonce<Runtime>,
     frame_system::CheckWeight<Runtime>,
     pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+    admission::SudoTransactionExtension,
+    admission::SubtensorTransactionExtension,
     frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
 );
 /// A transaction or inherent as it stands in a block.
@@ -97,6 +103,7 @@ frame_support::construct_runtime!(
         SubtensorModule: subtensor = 7,
         Utility: pallet_utility = 11,
         Sudo: pallet_sudo = 12,
+        Proxy: pallet_proxy = 16,
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
         Swap: swap = 28,

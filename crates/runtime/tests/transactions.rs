@@ -34,6 +34,8 @@ fn sign(uri: &str, nonce: u32, call: impl Into<RuntimeCall>) -> UncheckedExtrins
         frame_system::CheckNonce::from(nonce),
         frame_system::CheckWeight::new(),
         pallet_transaction_payment::ChargeTransactionPayment::from(0),
+        agon_runtime::admission::SudoTransactionExtension,
+        agon_runtime::admission::SubtensorTransactionExtension,
         frame_metadata_hash_extension::CheckMetadataHash::new(false),
     );
     let genesis = System::block_hash(0);

@@ -233,6 +233,8 @@ impl Unsigned {
             frame_system::CheckNonce::from(self.nonce),
             frame_system::CheckWeight::new(),
             pallet_transaction_payment::ChargeTransactionPayment::from(0),
+            agon_runtime::admission::SudoTransactionExtension,
+            agon_runtime::admission::SubtensorTransactionExtension,
             frame_metadata_hash_extension::CheckMetadataHash::new(false),
         );
         let additional = (

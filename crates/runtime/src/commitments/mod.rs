@@ -87,6 +87,15 @@ pub mod pallet {
         UnexpectedUnreserveLeftover,
     }
 
+    impl<T: Config> subtensor::ForgetSubnet for Pallet<T> {
+        fn forget_subnet(netuid: u16) {
+            let _ = CommitmentOf::<T>::clear_prefix(netuid, u32::MAX, None);
+            let _ = LastCommitment::<T>::clear_prefix(netuid, u32::MAX, None);
+            let _ = RevealedCommitments::<T>::clear_prefix(netuid, u32::MAX, None);
+            let _ = UsedSpaceOf::<T>::clear_prefix(netuid, u32::MAX, None);
+        }
+    }
+
     #[pallet::call]
     impl<T: Config> Pallet<T> {
         /// Publishes something about the calling hotkey, in place of what it published before.

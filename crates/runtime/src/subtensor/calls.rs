@@ -97,7 +97,7 @@ mod calls {
         #[pallet::weight(CALL)]
         pub fn register_network(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            Self::do_register_network(coldkey, hotkey)
+            Self::do_register_network(coldkey, hotkey, None)
         }
 
         /// Starts the calling coldkey's subnet: its token trades and it can receive emission.
@@ -123,7 +123,7 @@ mod calls {
             Self::do_set_weights(hotkey, netuid, mecid, dests, weights, version_key)
         }
 
-        /// Not carried out here.
+        /// Announces where the calling hotkey's measurements can be read.
         #[pallet::call_index(5)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn serve_prometheus(
@@ -134,11 +134,19 @@ mod calls {
             port: u16,
             ip_type: u8,
         ) -> DispatchResult {
-            let _ = (origin, netuid, version, ip, port, ip_type);
-            Err(T::NotHere::get())
+            let hotkey = ensure_signed(origin)?;
+            let block = Self::now();
+            let prometheus = PrometheusInfo {
+                block,
+                version,
+                ip,
+                port,
+                ip_type,
+            };
+            Self::do_serve_prometheus(hotkey, netuid, prometheus)
         }
 
-        /// Not carried out here.
+        /// Makes a hotkey a neuron; the calling coldkey pays. The proof of work is not looked at.
         #[pallet::call_index(6)]
         #[pallet::weight(CALL)]
         pub fn register(
@@ -150,11 +158,11 @@ mod calls {
             hotkey: AccountId32,
             coldkey: AccountId32,
         ) -> DispatchResult {
-            let _ = (origin, netuid, block_number, nonce, work, hotkey, coldkey);
-            Err(T::NotHere::get())
+            let _ = (block_number, nonce, work, coldkey);
+            Self::do_register(ensure_signed(origin)?, netuid, hotkey)
         }
 
-        /// Not carried out here.
+        /// Announces where the calling hotkey can be reached, with its TLS certificate.
         #[pallet::call_index(40)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn serve_axon_tls(
@@ -169,9 +177,10 @@ mod calls {
             placeholder2: u8,
             certificate: Vec<u8>,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                netuid,
+            let hotkey = ensure_signed(origin)?;
+            let block = Self::now();
+            let axon = AxonInfo {
+                block,
                 version,
                 ip,
                 port,
@@ -179,12 +188,11 @@ mod calls {
                 protocol,
                 placeholder1,
                 placeholder2,
-                certificate,
-            );
-            Err(T::NotHere::get())
+            };
+            Self::do_serve_axon_tls(hotkey, netuid, axon, certificate)
         }
 
-        /// Not carried out here.
+        /// Dissolves a subnet; only root may.
         #[pallet::call_index(61)]
         #[pallet::weight(CALL)]
         pub fn dissolve_network(
@@ -192,19 +200,20 @@ mod calls {
             coldkey: AccountId32,
             netuid: u16,
         ) -> DispatchResult {
-            let _ = (origin, coldkey, netuid);
-            Err(T::NotHere::get())
+            let _ = coldkey;
+            ensure_root(origin)?;
+            Self::do_dissolve_network(netuid)
         }
 
-        /// Not carried out here.
+        /// Gives a hotkey of the calling coldkey one of the root network's seats.
         #[pallet::call_index(62)]
         #[pallet::weight(CALL)]
         pub fn root_register(origin: OriginFor<T>, hotkey: AccountId32) -> DispatchResult {
-            let _ = (origin, hotkey);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_root_register(coldkey, hotkey)
         }
 
-        /// Not carried out here.
+        /// Lowers what a hotkey of the calling coldkey takes of dividends.
         #[pallet::call_index(65)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn decrease_take(
@@ -212,11 +221,11 @@ mod calls {
             hotkey: AccountId32,
             take: u16,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, take);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_decrease_take(coldkey, hotkey, take)
         }
 
-        /// Not carried out here.
+        /// Raises what a hotkey of the calling coldkey takes of dividends.
         #[pallet::call_index(66)]
         #[pallet::weight((CALL, DispatchClass::Normal, Pays::No))]
         pub fn increase_take(
@@ -224,8 +233,8 @@ mod calls {
             hotkey: AccountId32,
             take: u16,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, take);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_increase_take(coldkey, hotkey, take)
         }
 
         /// Not carried out here.
@@ -241,7 +250,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Says who the calling coldkey is.
         #[pallet::call_index(68)]
         #[pallet::weight(CALL)]
         pub fn set_identity(
@@ -254,8 +263,8 @@ mod calls {
             description: Vec<u8>,
             additional: Vec<u8>,
         ) -> DispatchResult {
-            let _ = (
-                origin,
+            let coldkey = ensure_signed(origin)?;
+            let identity = ChainIdentityV2 {
                 name,
                 url,
                 github_repo,
@@ -263,8 +272,8 @@ mod calls {
                 discord,
                 description,
                 additional,
-            );
-            Err(T::NotHere::get())
+            };
+            Self::do_set_identity(coldkey, identity)
         }
 
         /// Not carried out here.
@@ -358,7 +367,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Says what the calling coldkey's subnet is.
         #[pallet::call_index(78)]
         #[pallet::weight(CALL)]
         pub fn set_subnet_identity(
@@ -373,9 +382,8 @@ mod calls {
             logo_url: Vec<u8>,
             additional: Vec<u8>,
         ) -> DispatchResult {
-            let _ = (
-                origin,
-                netuid,
+            let coldkey = ensure_signed(origin)?;
+            let identity = SubnetIdentityV3 {
                 subnet_name,
                 github_repo,
                 subnet_contact,
@@ -384,11 +392,11 @@ mod calls {
                 description,
                 logo_url,
                 additional,
-            );
-            Err(T::NotHere::get())
+            };
+            Self::do_set_subnet_identity(coldkey, netuid, identity)
         }
 
-        /// Not carried out here.
+        /// Founds a subnet and says what it is.
         #[pallet::call_index(79)]
         #[pallet::weight(CALL)]
         pub fn register_network_with_identity(
@@ -396,8 +404,8 @@ mod calls {
             hotkey: AccountId32,
             identity: Option<SubnetIdentityV3>,
         ) -> DispatchResult {
-            let _ = (origin, hotkey, identity);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_register_network(coldkey, hotkey, identity)
         }
 
         /// Not carried out here.
@@ -702,12 +710,12 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Gives a subnet's token another sign; for the owner and root.
         #[pallet::call_index(112)]
         #[pallet::weight(CALL)]
         pub fn update_symbol(origin: OriginFor<T>, netuid: u16, symbol: Vec<u8>) -> DispatchResult {
-            let _ = (origin, netuid, symbol);
-            Err(T::NotHere::get())
+            Self::ensure_owner_or_root(origin, netuid)?;
+            Self::do_update_symbol(netuid, symbol)
         }
 
         /// Not carried out here.
@@ -801,12 +809,12 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Dissolves a subnet; only root may.
         #[pallet::call_index(120)]
         #[pallet::weight(CALL)]
         pub fn root_dissolve_network(origin: OriginFor<T>, netuid: u16) -> DispatchResult {
-            let _ = (origin, netuid);
-            Err(T::NotHere::get())
+            ensure_root(origin)?;
+            Self::do_dissolve_network(netuid)
         }
 
         /// Not carried out here.
@@ -936,7 +944,7 @@ mod calls {
             Err(T::NotHere::get())
         }
 
-        /// Not carried out here.
+        /// Makes a hotkey a neuron unless that costs more than a limit; the calling coldkey pays.
         #[pallet::call_index(134)]
         #[pallet::weight(CALL)]
         pub fn register_limit(
@@ -945,8 +953,8 @@ mod calls {
             hotkey: AccountId32,
             limit_price: u64,
         ) -> DispatchResult {
-            let _ = (origin, netuid, hotkey, limit_price);
-            Err(T::NotHere::get())
+            let coldkey = ensure_signed(origin)?;
+            Self::do_register_limit(coldkey, netuid, hotkey, limit_price)
         }
 
         /// Not carried out here.

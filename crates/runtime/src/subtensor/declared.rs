@@ -7,19 +7,6 @@ use frame_support::pallet_macros::pallet_section;
 mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type MinActivityCutoff<T> = StorageValue<_, u16, ValueQuery, ConstU16<360>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type AdminFreezeWindow<T> = StorageValue<_, u16, ValueQuery, ConstU16<10>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type OwnerHyperparamRateLimit<T> = StorageValue<_, u16, ValueQuery, ConstU16<2>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type DissolveNetworkScheduleDuration<T> =
-        StorageValue<_, u32, ValueQuery, ConstU32<36_000>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type LastHotkeySwapOnNetuid<T> =
         StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, u64, ValueQuery>;
     /// Public; nothing here uses it.
@@ -28,12 +15,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type CKBurn<T> = StorageValue<_, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type MaxDelegateTake<T> = StorageValue<_, u16, ValueQuery, ConstU16<11_796>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type MinDelegateTake<T> = StorageValue<_, u16, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type MaxChildkeyTake<T> = StorageValue<_, u16, ValueQuery, ConstU16<11_796>>;
@@ -206,27 +187,7 @@ mod declared {
     pub type UsedWork<T> = StorageMap<_, Identity, Vec<u8>, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type MaxRegistrationsPerBlock<T> =
-        StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<1>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type NetworkImmunityPeriod<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_296_000>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type NominatorMinRequiredStake<T> = StorageValue<_, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type WeightsVersionKeyRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<5>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type LargestLocked<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type NetworkPowRegistrationAllowed<T> =
-        StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type RegisteredSubnetCounter<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type RegistrationsThisInterval<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
@@ -238,12 +199,6 @@ mod declared {
     pub type BurnRegistrationsThisInterval<T> = StorageMap<_, Identity, u16, u16, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type ActivityCutoff<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<5000>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type AdjustmentInterval<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<100>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type BondsResetOn<T> = StorageMap<_, Identity, u16, bool, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
@@ -253,33 +208,7 @@ mod declared {
     pub type ScalingLawPower<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<50>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type TargetRegistrationsPerInterval<T> =
-        StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<2>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type AdjustmentAlpha<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type Difficulty<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<10_000_000>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type MinDifficulty<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<10_000_000>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type MaxDifficulty<T> =
-        StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<4_611_686_018_427_387_903>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type LastAdjustmentBlock<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type RAORecycledForRegistration<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type TxRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<1000>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type TxDelegateTakeRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<216_000>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type TxChildkeyTakeRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<216_000>>;
@@ -300,28 +229,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type LoadedEmission<T> = StorageMap<_, Identity, u16, Vec<(AccountId32, u64, u64)>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type NeuronCertificates<T> =
-        StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, NeuronCertificate>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type IdentitiesV2<T> = StorageMap<_, Blake2_128Concat, AccountId32, ChainIdentityV2>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type SubnetIdentitiesV3<T> = StorageMap<_, Blake2_128Concat, u16, SubnetIdentityV3>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type TransactionKeyLastBlock<T> = StorageNMap<
-        _,
-        (
-            NMapKey<Blake2_128Concat, AccountId32>,
-            NMapKey<Identity, u16>,
-            NMapKey<Identity, u16>,
-        ),
-        u64,
-        ValueQuery,
-    >;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type LastTxBlock<T> = StorageMap<_, Identity, AccountId32, u64, ValueQuery>;
@@ -440,12 +347,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type TaoInRefundDeploymentBlock<T> = StorageValue<_, u64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type MaxMechanismCount<T> = StorageValue<_, u8, ValueQuery, ConstU8<2>>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type MechanismEmissionSplit<T> = StorageMap<_, Twox64Concat, u16, Vec<u16>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type AutoParentDelegationEnabled<T> =

@@ -7,15 +7,19 @@ mod auto_stake;
 mod calls;
 mod declared;
 mod destroying;
+mod dissolution;
 mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod identity;
+mod limits;
 mod mechanisms;
 mod moving;
 mod neuron_info;
 mod pool;
 mod registration;
+mod rules;
 mod safe_float;
 mod schedule;
 mod serving;
@@ -23,9 +27,12 @@ mod share_pool;
 mod staking;
 mod storage;
 mod subnet;
+mod takes;
+mod trimming;
 mod types;
 mod weights;
 
+pub use limits::OwnerAction;
 pub use neuron_info::{NeuronInfo, NeuronInfoLite};
 pub use pallet::*;
 pub use safe_float::SafeFloat;
@@ -35,6 +42,8 @@ pub use types::*;
 pub const MAX_ISSUANCE: u64 = 21_000_000_000_000_000;
 /// The network that has no pool, no neurons' weights and no epochs.
 pub const ROOT: u16 = 0;
+/// The most neurons any subnet can have, its mechanisms together.
+pub const MAX_UIDS: u16 = 256;
 /// The least stake that can be added or left over by a withdrawal, in rao.
 pub const MIN_STAKE: u64 = 2_000_000;
 
@@ -69,6 +78,8 @@ pub mod pallet {
     {
         /// Where TAO is held. A subnet's TAO stands on [`Pallet::subnet_account`].
         type Currency: fungible::Mutate<AccountId32, Balance = u64>;
+        /// What else is stored about a subnet, outside this pallet.
+        type Elsewhere: ForgetSubnet;
     }
 
     /// The pallet's type.

@@ -9,6 +9,59 @@ use sp_runtime::AccountId32;
 const ONE_Q32: u64 = 1 << 32;
 
 impl<T: Config> Pallet<T> {
+    pub(super) fn do_register_limit(
+        coldkey: AccountId32,
+        netuid: u16,
+        hotkey: AccountId32,
+        limit_price: u64,
+    ) -> DispatchResult {
+        ensure!(
+            Burn::<T>::get(netuid) <= limit_price,
+            Error::<T>::RegistrationPriceLimitExceeded
+        );
+        Self::do_register(coldkey, netuid, hotkey)
+    }
+
+    /// Gives a hotkey a seat on the root network. When all are taken it replaces the hotkey with the least stake there,
+    /// the first of equals.
+    pub(super) fn do_root_register(coldkey: AccountId32, hotkey: AccountId32) -> DispatchResult {
+        ensure!(
+            !Uids::<T>::contains_key(ROOT, &hotkey),
+            Error::<T>::HotKeyAlreadyRegisteredInSubNet
+        );
+        ensure!(
+            !Owner::<T>::contains_key(&hotkey) || Owner::<T>::get(&hotkey) == coldkey,
+            Error::<T>::NonAssociatedColdKey
+        );
+        let seats = SubnetworkN::<T>::get(ROOT);
+        let is_free = seats < MaxAllowedUids::<T>::get(ROOT);
+        let weakest = (0..seats)
+            .map(|uid| {
+                (
+                    TotalHotkeyAlpha::<T>::get(Keys::<T>::get(ROOT, uid), ROOT),
+                    uid,
+                )
+            })
+            .min();
+        let replaced = match weakest {
+            _ if is_free => None,
+            Some((least, uid)) if TotalHotkeyAlpha::<T>::get(&hotkey, ROOT) > least => Some(uid),
+            _ => return Err(Error::<T>::StakeTooLowForRoot.into()),
+        };
+        Self::own_hotkey(&coldkey, &hotkey);
+        let uid = match replaced {
+            Some(uid) => {
+                Self::replace_neuron(ROOT, uid, &hotkey);
+                uid
+            }
+            None => Self::append_neuron(ROOT, &hotkey),
+        };
+        // A member of root is a delegate from now on, with the take it had implicitly.
+        Delegates::<T>::insert(&hotkey, Delegates::<T>::get(&hotkey));
+        Self::deposit_event(Event::NeuronRegistered(ROOT, uid, hotkey));
+        Ok(())
+    }
+
     pub(super) fn do_register(
         coldkey: AccountId32,
         netuid: u16,
@@ -100,26 +153,32 @@ impl<T: Config> Pallet<T> {
         uid
     }
 
-    fn name_neuron(netuid: u16, uid: u16, hotkey: &AccountId32) {
+    pub(super) fn name_neuron(netuid: u16, uid: u16, hotkey: &AccountId32) {
         Keys::<T>::insert(netuid, uid, hotkey);
         Uids::<T>::insert(netuid, hotkey, uid);
         IsNetworkMember::<T>::insert(hotkey, netuid, true);
         BlockAtRegistration::<T>::insert(netuid, uid, Self::now());
     }
 
-    fn storage_indices(netuid: u16) -> Vec<u16> {
+    /// Under which numbers the values of a subnet's mechanisms are stored.
+    pub(super) fn storage_indices(netuid: u16) -> Vec<u16> {
         (0..MechanismCountCurrent::<T>::get(netuid))
             .filter_map(|mechanism| Self::storage_index(netuid, mechanism))
             .collect()
     }
 
+    /// Forgets that a hotkey was a neuron, and what it announced.
+    pub(super) fn forget_neuron(netuid: u16, hotkey: &AccountId32) {
+        Uids::<T>::remove(netuid, hotkey);
+        IsNetworkMember::<T>::remove(hotkey, netuid);
+        Axons::<T>::remove(netuid, hotkey);
+        NeuronCertificates::<T>::remove(netuid, hotkey);
+        Prometheus::<T>::remove(netuid, hotkey);
+    }
+
     /// Gives a uid to another hotkey, with nothing of what the one before it earned or said.
     fn replace_neuron(netuid: u16, uid: u16, hotkey: &AccountId32) {
-        let previous = Keys::<T>::get(netuid, uid);
-        Uids::<T>::remove(netuid, &previous);
-        IsNetworkMember::<T>::remove(&previous, netuid);
-        Axons::<T>::remove(netuid, &previous);
-        Prometheus::<T>::remove(netuid, &previous);
+        Self::forget_neuron(netuid, &Keys::<T>::get(netuid, uid));
         Active::<T>::mutate(netuid, |column| set(column, uid, true));
         Emission::<T>::mutate(netuid, |column| set(column, uid, 0));
         Consensus::<T>::mutate(netuid, |column| set(column, uid, 0));
@@ -150,8 +209,6 @@ impl<T: Config> Pallet<T> {
     /// Who loses its place to a newcomer: the one that earned least, the oldest of equals. Neurons past their
     /// immunity go first as long as enough of them would be left.
     fn neuron_to_replace(netuid: u16) -> Option<u16> {
-        let now = Self::now();
-        let immunity = u64::from(ImmunityPeriod::<T>::get(netuid));
         let emission = Emission::<T>::get(netuid);
         let kept = Self::owners_kept_uids(netuid);
         let mut immune = None;
@@ -161,7 +218,7 @@ impl<T: Config> Pallet<T> {
             let registered = BlockAtRegistration::<T>::get(netuid, uid);
             let earned = emission.get(usize::from(uid)).copied().unwrap_or(0);
             let candidate = Some((earned, registered, uid));
-            let is_immune = now.saturating_sub(registered) < immunity;
+            let is_immune = Self::is_immune(netuid, uid);
             let least = if is_immune { &mut immune } else { &mut open };
             if least.is_none() || candidate < *least {
                 *least = candidate;
@@ -176,8 +233,14 @@ impl<T: Config> Pallet<T> {
         chosen.map(|(_, _, uid)| uid)
     }
 
+    /// Whether a neuron is so new that it is spared.
+    pub(super) fn is_immune(netuid: u16, uid: u16) -> bool {
+        let age = Self::now().saturating_sub(BlockAtRegistration::<T>::get(netuid, uid));
+        age < u64::from(ImmunityPeriod::<T>::get(netuid))
+    }
+
     /// The uids that are never replaced: the founding hotkey's and the owner's latest others, up to the limit.
-    fn owners_kept_uids(netuid: u16) -> Vec<u16> {
+    pub(super) fn owners_kept_uids(netuid: u16) -> Vec<u16> {
         let founding = Uids::<T>::get(netuid, SubnetOwnerHotkey::<T>::get(netuid));
         let mut owned: Vec<(u64, u16)> = OwnedHotkeys::<T>::get(SubnetOwner::<T>::get(netuid))
             .into_iter()

@@ -20,7 +20,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Whether a coldkey can spend an amount and keep its account.
-    pub(super) fn can_pay(coldkey: &AccountId32, amount: u64) -> bool {
+    pub(crate) fn can_pay(coldkey: &AccountId32, amount: u64) -> bool {
         T::Currency::reducible_balance(coldkey, Preservation::Preserve, Fortitude::Polite) >= amount
     }
 

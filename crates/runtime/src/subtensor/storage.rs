@@ -412,4 +412,121 @@ mod storage {
     #[pallet::storage]
     pub type Prometheus<T> =
         StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, PrometheusInfo>;
+
+    // How often things may be done.
+
+    /// Blocks between an account's limited transactions.
+    #[pallet::storage]
+    pub type TxRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<1000>>;
+    /// Blocks between two rises of a delegate's take.
+    #[pallet::storage]
+    pub type TxDelegateTakeRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<216_000>>;
+    /// The block in which an account last did something limited to a subnet; keyed by the number of what it did.
+    #[pallet::storage]
+    pub type TransactionKeyLastBlock<T> = StorageNMap<
+        _,
+        (
+            NMapKey<Blake2_128Concat, AccountId32>,
+            NMapKey<Identity, u16>,
+            NMapKey<Identity, u16>,
+        ),
+        u64,
+        ValueQuery,
+    >;
+    /// Blocks before an epoch in which the owner may not change rules.
+    #[pallet::storage]
+    pub type AdminFreezeWindow<T> = StorageValue<_, u16, ValueQuery, ConstU16<10>>;
+    /// Tempos between two changes of one rule by the owner.
+    #[pallet::storage]
+    pub type OwnerHyperparamRateLimit<T> = StorageValue<_, u16, ValueQuery, ConstU16<2>>;
+    /// Tempos between two changes of the weights' version key by the owner.
+    #[pallet::storage]
+    pub type WeightsVersionKeyRateLimit<T> = StorageValue<_, u64, ValueQuery, ConstU64<5>>;
+
+    // Takes.
+
+    /// The highest take of a delegate, over 65535.
+    #[pallet::storage]
+    pub type MaxDelegateTake<T> = StorageValue<_, u16, ValueQuery, ConstU16<11_796>>;
+    /// The least take of a delegate, over 65535.
+    #[pallet::storage]
+    pub type MinDelegateTake<T> = StorageValue<_, u16, ValueQuery>;
+
+    // Who neurons and subnets say they are.
+
+    /// A neuron's TLS certificate.
+    #[pallet::storage]
+    pub type NeuronCertificates<T> =
+        StorageDoubleMap<_, Identity, u16, Blake2_128Concat, AccountId32, NeuronCertificate>;
+    /// Who a coldkey says it is.
+    #[pallet::storage]
+    pub type IdentitiesV2<T> = StorageMap<_, Blake2_128Concat, AccountId32, ChainIdentityV2>;
+    /// What a subnet's owner says of it.
+    #[pallet::storage]
+    pub type SubnetIdentitiesV3<T> = StorageMap<_, Blake2_128Concat, u16, SubnetIdentityV3>;
+
+    // The life of subnets.
+
+    /// Blocks for which a new subnet is not dissolved for another.
+    #[pallet::storage]
+    pub type NetworkImmunityPeriod<T> = StorageValue<_, u64, ValueQuery, ConstU64<1_296_000>>;
+    /// How many subnets there have been under this number.
+    #[pallet::storage]
+    pub type RegisteredSubnetCounter<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
+
+    // Mechanisms.
+
+    /// The most mechanisms a subnet runs.
+    #[pallet::storage]
+    pub type MaxMechanismCount<T> = StorageValue<_, u8, ValueQuery, ConstU8<2>>;
+    /// How the mechanisms share the emission, over 65535; none is equally.
+    #[pallet::storage]
+    pub type MechanismEmissionSplit<T> = StorageMap<_, Twox64Concat, u16, Vec<u16>>;
+
+    // Rules that can be set and read and that nothing acts on.
+
+    /// The blocks without weights after which a validator is inactive; the epoch reads [`ActivityCutoffFactorMilli`].
+    #[pallet::storage]
+    pub type ActivityCutoff<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<5000>>;
+    /// The least that [`ActivityCutoff`] can be set to.
+    #[pallet::storage]
+    pub type MinActivityCutoff<T> = StorageValue<_, u16, ValueQuery, ConstU16<360>>;
+    /// A former delay of dissolutions.
+    #[pallet::storage]
+    pub type DissolveNetworkScheduleDuration<T> =
+        StorageValue<_, u32, ValueQuery, ConstU32<36_000>>;
+    /// The least stake with another's hotkey.
+    #[pallet::storage]
+    pub type NominatorMinRequiredStake<T> = StorageValue<_, u64, ValueQuery>;
+    /// Whether there was registration by proof of work.
+    #[pallet::storage]
+    pub type NetworkPowRegistrationAllowed<T> =
+        StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
+    /// The difficulty of the former proof of work.
+    #[pallet::storage]
+    pub type Difficulty<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<10_000_000>>;
+    /// The least difficulty of the former proof of work.
+    #[pallet::storage]
+    pub type MinDifficulty<T> = StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<10_000_000>>;
+    /// The highest difficulty of the former proof of work.
+    #[pallet::storage]
+    pub type MaxDifficulty<T> =
+        StorageMap<_, Identity, u16, u64, ValueQuery, ConstU64<4_611_686_018_427_387_903>>;
+    /// Blocks between former adjustments of price and difficulty.
+    #[pallet::storage]
+    pub type AdjustmentInterval<T> = StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<100>>;
+    /// The memory of former adjustments of price and difficulty.
+    #[pallet::storage]
+    pub type AdjustmentAlpha<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
+    /// The aim of former adjustments of price and difficulty.
+    #[pallet::storage]
+    pub type TargetRegistrationsPerInterval<T> =
+        StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<2>>;
+    /// A former limit of registrations.
+    #[pallet::storage]
+    pub type MaxRegistrationsPerBlock<T> =
+        StorageMap<_, Identity, u16, u16, ValueQuery, ConstU16<1>>;
+    /// A former count of registrations' prices, in rao.
+    #[pallet::storage]
+    pub type RAORecycledForRegistration<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;
 }

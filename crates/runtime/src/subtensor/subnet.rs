@@ -2,7 +2,7 @@
 
 use super::pallet::*;
 use super::pool::DYNAMIC;
-use super::{ROOT, RateLimitKey};
+use super::{ROOT, RateLimitKey, SubnetIdentityV3};
 use frame_support::PalletId;
 use frame_support::pallet_prelude::*;
 use frame_support::traits::fungible::Mutate;
@@ -15,8 +15,6 @@ const PALLET_ID: PalletId = PalletId(*b"subtensr");
 const NETUIDS: u16 = 4096;
 /// What a pool holds at least when it starts, in rao.
 const MIN_POOL: u64 = 1_000_000_000_000;
-/// The tokens' symbols, by netuid from 1 on.
-const SYMBOLS: &str = "αβγδεζηθικλμνξοπρστυφχψω";
 
 impl<T: Config> Pallet<T> {
     /// The number of the block that is being made.
@@ -67,7 +65,17 @@ impl<T: Config> Pallet<T> {
             .max(NetworkMinLockCost::<T>::get())
     }
 
-    pub(super) fn do_register_network(coldkey: AccountId32, hotkey: AccountId32) -> DispatchResult {
+    /// Whether so little time has passed since the last founding that there cannot be another.
+    pub(crate) fn is_founding_too_soon() -> bool {
+        let last = LastRateLimitedBlock::<T>::get(RateLimitKey::NetworkLastRegistered);
+        last != 0 && Self::now().saturating_sub(last) < NetworkRateLimit::<T>::get()
+    }
+
+    pub(super) fn do_register_network(
+        coldkey: AccountId32,
+        hotkey: AccountId32,
+        identity: Option<SubnetIdentityV3>,
+    ) -> DispatchResult {
         let now = Self::now();
         ensure!(
             !Owner::<T>::contains_key(&hotkey) || Owner::<T>::get(&hotkey) == coldkey,
@@ -77,26 +85,34 @@ impl<T: Config> Pallet<T> {
             now >= NetworkRegistrationStartBlock::<T>::get(),
             Error::<T>::SubNetRegistrationDisabled
         );
-        let last = LastRateLimitedBlock::<T>::get(RateLimitKey::NetworkLastRegistered);
         ensure!(
-            last == 0 || now.saturating_sub(last) >= NetworkRateLimit::<T>::get(),
+            !Self::is_founding_too_soon(),
             Error::<T>::NetworkTxRateLimitExceeded
         );
+        if let Some(identity) = &identity {
+            Self::check_subnet_identity(identity)?;
+        }
         let subnets = Self::subnets();
-        // The public chain dissolves its weakest subnet here; this one never takes a subnet away.
         let limit = SubnetLimit::<T>::get().min(NETUIDS - 1);
-        ensure!(
-            subnets.len() < usize::from(limit),
-            Error::<T>::SubnetLimitReached
-        );
+        let replaced = if subnets.len() < usize::from(limit) {
+            None
+        } else {
+            Some(Self::subnet_to_replace(&subnets).ok_or(Error::<T>::SubnetLimitReached)?)
+        };
         let cost = Self::lock_cost();
         ensure!(
             Self::can_pay(&coldkey, cost),
             Error::<T>::CannotAffordLockCost
         );
-        let netuid = (1..NETUIDS)
-            .find(|netuid| subnets.binary_search(netuid).is_err())
-            .ok_or(Error::<T>::SubnetLimitReached)?;
+        let netuid = match replaced {
+            Some(netuid) => {
+                Self::dissolve(netuid);
+                netuid
+            }
+            None => (1..NETUIDS)
+                .find(|netuid| subnets.binary_search(netuid).is_err())
+                .ok_or(Error::<T>::SubnetLimitReached)?,
+        };
 
         Self::pay_subnet(&coldkey, netuid, cost)?;
         Self::fill_pool(netuid, cost)?;
@@ -109,9 +125,8 @@ impl<T: Config> Pallet<T> {
         NetworkRegisteredAt::<T>::insert(netuid, now);
         SubnetOwner::<T>::insert(netuid, &coldkey);
         SubnetOwnerHotkey::<T>::insert(netuid, &hotkey);
-        if let Some(symbol) = SYMBOLS.chars().nth(usize::from(netuid.saturating_sub(1))) {
-            TokenSymbol::<T>::insert(netuid, symbol.to_string().into_bytes());
-        }
+        RegisteredSubnetCounter::<T>::mutate(netuid, |count| *count = count.saturating_add(1));
+        Self::choose_symbol(netuid);
         Self::set_new_subnet_rules(netuid);
         let tempo = u64::from(Tempo::<T>::get(netuid));
         let phase = u64::from(netuid).checked_rem(tempo).unwrap_or(0);
@@ -123,6 +138,9 @@ impl<T: Config> Pallet<T> {
             netuid,
             SubnetMechanism::<T>::get(netuid),
         ));
+        if let Some(identity) = identity {
+            Self::set_subnet_identity_of(netuid, identity);
+        }
         Ok(())
     }
 

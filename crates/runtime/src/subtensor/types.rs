@@ -317,6 +317,12 @@ pub enum RootClaimTypeEnum {
     },
 }
 
+/// What keeps something about subnets and must forget it when one ends.
+pub trait ForgetSubnet {
+    /// Forgets a subnet.
+    fn forget_subnet(netuid: u16);
+}
+
 /// The owner of what nobody owns: the account of 32 zero bytes.
 pub struct NobodyAccount;
 
