@@ -131,7 +131,13 @@ fn our_pallets_are_the_public_ones() {
     };
     let metadata = metadata();
     let types = &metadata.types;
-    for name in ["SubtensorModule", "Commitments", "AdminUtils", "Swap"] {
+    for name in [
+        "SubtensorModule",
+        "Proxy",
+        "Commitments",
+        "AdminUtils",
+        "Swap",
+    ] {
         let ours = metadata
             .pallets
             .iter()
@@ -288,6 +294,8 @@ fn clients_find_the_types_they_look_for() {
             "CheckNonce",
             "CheckWeight",
             "ChargeTransactionPayment",
+            "SudoTransactionExtension",
+            "SubtensorTransactionExtension",
             "CheckMetadataHash"
         ]
     );

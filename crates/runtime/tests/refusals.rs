@@ -614,7 +614,7 @@ fn settings_are_checked() {
         ];
         for setting in all {
             assert_eq!(
-                name(call("owner", setting.clone())),
+                name(call("rich", setting.clone())),
                 "Bad origin",
                 "{setting:?}"
             );
