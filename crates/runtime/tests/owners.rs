@@ -7,7 +7,7 @@ use agon_runtime::subtensor::{self, *};
 use agon_runtime::{Runtime, RuntimeCall};
 use support::*;
 
-const LONG: u16 = 100;
+const LONG: u16 = 30;
 
 fn kappa(kappa: u16) -> Call<Runtime> {
     let netuid = NETUID;
@@ -18,7 +18,7 @@ fn by(who: &str, setting: impl Into<RuntimeCall>) -> &'static str {
     name(call(who, setting))
 }
 
-/// A subnet with epochs every 100 blocks, the last one in this block.
+/// A subnet with epochs every 30 blocks, the last one in this block.
 fn chain_with_long_tempo() -> sp_io::TestExternalities {
     let mut chain = chain_with_subnet();
     chain.execute_with(|| {
