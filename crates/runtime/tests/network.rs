@@ -424,7 +424,7 @@ fn root_acts_through_the_sudo_account() {
             netuid: NETUID,
             kappa: 40_000,
         };
-        assert_eq!(name(call("owner", set.clone())), "Bad origin");
+        assert_eq!(name(call("rich", set.clone())), "Bad origin");
         assert_eq!(Kappa::<Runtime>::get(NETUID), 32_767);
         call(
             "sudo",

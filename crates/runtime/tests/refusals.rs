@@ -622,7 +622,7 @@ fn settings_are_checked() {
         ];
         for setting in all {
             assert_eq!(
-                name(call("owner", setting.clone())),
+                name(call("rich", setting.clone())),
                 "Bad origin",
                 "{setting:?}"
             );

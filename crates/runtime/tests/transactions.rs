@@ -3,67 +3,12 @@
 mod support;
 
 use agon_runtime::subtensor::{self, *};
-use agon_runtime::{
-    AccountId, Executive, Runtime, RuntimeCall, SubtensorModule, System, TxExtension,
-    UncheckedExtrinsic, VERSION,
-};
+use agon_runtime::{AccountId, Executive, Runtime, RuntimeCall, System};
 use codec::{Decode, Encode};
-use sp_core::{Pair, sr25519};
-use sp_runtime::generic::Era;
 use sp_runtime::transaction_validity::{
     InvalidTransaction, TransactionSource, TransactionValidityError,
 };
 use support::*;
-
-fn key(uri: &str) -> sr25519::Pair {
-    sr25519::Pair::from_string(uri, None).expect("a well-known key")
-}
-
-fn id(uri: &str) -> AccountId {
-    key(uri).public().into()
-}
-
-fn sign(uri: &str, nonce: u32, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
-    let call = call.into();
-    let extension: TxExtension = (
-        frame_system::CheckNonZeroSender::new(),
-        frame_system::CheckSpecVersion::new(),
-        frame_system::CheckTxVersion::new(),
-        frame_system::CheckGenesis::new(),
-        frame_system::CheckMortality::from(Era::Immortal),
-        frame_system::CheckNonce::from(nonce),
-        frame_system::CheckWeight::new(),
-        pallet_transaction_payment::ChargeTransactionPayment::from(0),
-        agon_runtime::admission::SudoTransactionExtension,
-        agon_runtime::admission::SubtensorTransactionExtension,
-        frame_metadata_hash_extension::CheckMetadataHash::new(false),
-    );
-    let genesis = System::block_hash(0);
-    // What the specification says a client signs, spelled out.
-    let implicit = (
-        VERSION.spec_version,
-        VERSION.transaction_version,
-        genesis,
-        genesis,
-        None::<[u8; 32]>,
-    );
-    let payload = (&call, &extension, implicit).encode();
-    let message = if payload.len() > 256 {
-        sp_io::hashing::blake2_256(&payload).to_vec()
-    } else {
-        payload
-    };
-    let signature = key(uri).sign(&message);
-    UncheckedExtrinsic::new_signed(call, id(uri).into(), signature.into(), extension)
-}
-
-fn fund(uri: &str, amount: u64) {
-    let transfer = pallet_balances::Call::transfer_allow_death {
-        dest: id(uri).into(),
-        value: amount,
-    };
-    call("rich", transfer).unwrap();
-}
 
 #[test]
 fn a_hotkey_without_money_takes_part() {
@@ -132,17 +77,13 @@ fn strangers_without_money_are_turned_away() {
 fn a_failed_call_changes_nothing_but_the_fee() {
     chain_with_subnet().execute_with(|| {
         fund("//Alice", TAO);
-        let stake = subtensor::Call::add_stake {
-            hotkey: account("v1"),
+        let register = subtensor::Call::burned_register {
             netuid: NETUID,
-            amount_staked: 5 * TAO,
+            hotkey: id("//Bob"),
         };
-        let outcome = Executive::apply_extrinsic(sign("//Alice", 0, stake)).unwrap();
+        let outcome = Executive::apply_extrinsic(sign("//Alice", 0, register)).unwrap();
         assert_eq!(name(outcome), "NotEnoughBalanceToStake");
-        assert_eq!(
-            SubtensorModule::stake_of(&account("v1"), &id("//Alice"), NETUID),
-            0
-        );
+        assert_eq!(Uids::<Runtime>::get(NETUID, id("//Bob")), None);
         assert!(balance(&id("//Alice")) < TAO);
         assert_nothing_is_lost();
     });

@@ -8,6 +8,7 @@
 use super::pallet::*;
 use super::types::ForgetSubnet;
 use super::{ROOT, RateLimitKey};
+use crate::swap;
 use frame_support::pallet_prelude::*;
 use frame_support::traits::fungible::{Inspect, Mutate};
 use frame_support::traits::tokens::{Fortitude, Precision, Preservation};
@@ -129,10 +130,14 @@ impl<T: Config> Pallet<T> {
         remove! {
             SubnetworkN Active Emission Consensus Dividends ValidatorTrust ValidatorPermit StakeWeight
         }
+        swap::FeeRate::<T>::remove(netuid);
+        swap::SwapBalancer::<T>::remove(netuid);
+        swap::PalSwapInitialized::<T>::remove(netuid);
+        swap::ScrapReservoirAlpha::<T>::remove(netuid);
         clear! { Keys BlockAtRegistration AlphaDividendsPerSubnet }
     }
 
-    /// The next owner of the number is not held to what the last one did.
+    /// The next owner of the number is not held to what the last one did, nor its miners to what others chose.
     fn forget_limits(netuid: u16) {
         let limits: Vec<_> = LastRateLimitedBlock::<T>::iter_keys()
             .filter(|key| match key {
@@ -144,6 +149,13 @@ impl<T: Config> Pallet<T> {
             .collect();
         for key in limits {
             LastRateLimitedBlock::<T>::remove(key);
+        }
+        let chosen: Vec<_> = AutoStakeDestination::<T>::iter()
+            .filter(|(_, subnet, _)| *subnet == netuid)
+            .collect();
+        for (coldkey, _, hotkey) in chosen {
+            AutoStakeDestination::<T>::remove(coldkey, netuid);
+            AutoStakeDestinationColdkeys::<T>::remove(hotkey, netuid);
         }
     }
 }

@@ -70,16 +70,10 @@ impl<T: Config> Pallet<T> {
         netuid: u16,
         action: OwnerAction,
     ) -> DispatchResult {
-        ensure!(
-            !Self::is_frozen(netuid),
-            Error::<T>::AdminActionProhibitedDuringWeightsWindow
-        );
+        Self::ensure_not_frozen(netuid)?;
         let tempos = |count: u64| u64::from(Tempo::<T>::get(netuid)).saturating_mul(count);
         let (noted, limit) = match action {
-            OwnerAction::Hyperparameter(rule) => (
-                Noted::Subnet(RateLimitKey::OwnerHyperparamUpdate(netuid, rule)),
-                tempos(OwnerHyperparamRateLimit::<T>::get().into()),
-            ),
+            OwnerAction::Hyperparameter(rule) => return Self::note_rule_change(netuid, rule),
             OwnerAction::OwnerHotkey => (
                 Noted::Subnet(RateLimitKey::SetSNOwnerHotkey(netuid)),
                 OWNER_HOTKEY_LIMIT,
@@ -110,10 +104,30 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Whether an epoch is so near that owners may not change rules.
-    fn is_frozen(netuid: u16) -> bool {
-        Self::next_epoch_start_block(netuid).is_some_and(|next| {
-            next.saturating_sub(Self::now()) < u64::from(AdminFreezeWindow::<T>::get())
-        })
+    /// Notes that the owner changed a rule, which it may do once in some tempos.
+    pub(super) fn note_rule_change(netuid: u16, rule: Hyperparameter) -> DispatchResult {
+        let key = RateLimitKey::OwnerHyperparamUpdate(netuid, rule);
+        let last = LastRateLimitedBlock::<T>::get(&key);
+        let tempos = u64::from(OwnerHyperparamRateLimit::<T>::get());
+        let limit = u64::from(Tempo::<T>::get(netuid)).saturating_mul(tempos);
+        let now = Self::now();
+        ensure!(
+            last == 0 || now.saturating_sub(last) >= limit,
+            Error::<T>::TxRateLimitExceeded
+        );
+        LastRateLimitedBlock::<T>::insert(key, now);
+        Ok(())
+    }
+
+    /// Shortly before an epoch the owner may not change its rules.
+    pub(super) fn ensure_not_frozen(netuid: u16) -> DispatchResult {
+        let window = u64::from(AdminFreezeWindow::<T>::get());
+        let is_open = Self::next_epoch_start_block(netuid)
+            .is_none_or(|start| start.saturating_sub(Self::now()) >= window);
+        ensure!(
+            is_open,
+            Error::<T>::AdminActionProhibitedDuringWeightsWindow
+        );
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! development network wants short epochs.
 
 use super::pallet::*;
-use super::{Hyperparameter, RateLimitKey};
+use super::{Hyperparameter, OwnerAction};
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::*;
 use sp_runtime::AccountId32;
@@ -85,33 +85,6 @@ impl<T: Config> Pallet<T> {
         Ok(who)
     }
 
-    /// Shortly before an epoch the owner may not change its rules.
-    fn ensure_not_frozen(netuid: u16) -> DispatchResult {
-        let window = u64::from(AdminFreezeWindow::<T>::get());
-        let is_open = Self::next_epoch_start_block(netuid)
-            .is_none_or(|start| start.saturating_sub(Self::now()) >= window);
-        ensure!(
-            is_open,
-            Error::<T>::AdminActionProhibitedDuringWeightsWindow
-        );
-        Ok(())
-    }
-
-    /// Notes that the owner changed a rule, which it may do once in some tempos.
-    fn note_owner_update(netuid: u16, rule: Hyperparameter) -> DispatchResult {
-        let key = RateLimitKey::OwnerHyperparamUpdate(netuid, rule);
-        let last = LastRateLimitedBlock::<T>::get(&key);
-        let tempos = u64::from(OwnerHyperparamRateLimit::<T>::get());
-        let limit = u64::from(Tempo::<T>::get(netuid)).saturating_mul(tempos);
-        let now = Self::now();
-        ensure!(
-            last == 0 || now.saturating_sub(last) >= limit,
-            Error::<T>::TxRateLimitExceeded
-        );
-        LastRateLimitedBlock::<T>::insert(key, now);
-        Ok(())
-    }
-
     /// The owner's tempo, at most once in the least tempo's blocks.
     pub(super) fn do_set_tempo(who: AccountId32, netuid: u16, tempo: u16) -> DispatchResult {
         let owner = Self::ensure_owns(who, netuid)?;
@@ -138,9 +111,9 @@ impl<T: Config> Pallet<T> {
         factor_milli: u32,
     ) -> DispatchResult {
         if let Some(who) = ensure_signed_or_root(origin)? {
-            Self::ensure_owns(who, netuid)?;
-            Self::ensure_not_frozen(netuid)?;
-            Self::note_owner_update(netuid, Hyperparameter::ActivityCutoffFactorMilli)?;
+            let owner = Self::ensure_owns(who, netuid)?;
+            let rule = OwnerAction::Hyperparameter(Hyperparameter::ActivityCutoffFactorMilli);
+            Self::note_owner_action(&owner, netuid, rule)?;
         }
         ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
         ensure!(
@@ -174,7 +147,7 @@ impl<T: Config> Pallet<T> {
             Self::next_epoch_start_block(netuid).is_none_or(|start| start > fires_at),
             Error::<T>::AutoEpochAlreadyImminent
         );
-        Self::note_owner_update(netuid, Hyperparameter::TriggerEpoch)?;
+        Self::note_rule_change(netuid, Hyperparameter::TriggerEpoch)?;
         PendingEpochAt::<T>::insert(netuid, fires_at);
         Self::deposit_event(Event::EpochTriggered {
             netuid,

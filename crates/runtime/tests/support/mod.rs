@@ -7,11 +7,13 @@ use agon_runtime::genesis::{self, Genesis};
 use agon_runtime::subtensor::*;
 use agon_runtime::{
     AccountId, Balances, Executive, Header, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin,
-    SubtensorModule, System, UncheckedExtrinsic, admin_utils, subtensor,
+    SubtensorModule, System, TxExtension, UncheckedExtrinsic, VERSION, admin_utils, subtensor,
 };
+use codec::Encode;
 use frame_support::traits::fungible::Inspect;
-use sp_core::H256;
+use sp_core::{H256, Pair, sr25519};
 use sp_io::TestExternalities;
+use sp_runtime::generic::Era;
 use sp_runtime::traits::{Dispatchable, Header as _};
 use sp_runtime::{DispatchError, DispatchResult};
 use std::collections::BTreeSet;
@@ -289,4 +291,58 @@ pub fn assert_nothing_is_lost() {
             .sum();
         assert!(claimed <= total, "{claimed} claimed of {total}");
     }
+}
+
+/// A well-known key by its derivation path.
+pub fn key(uri: &str) -> sr25519::Pair {
+    sr25519::Pair::from_string(uri, None).expect("a well-known key")
+}
+
+/// Its account.
+pub fn id(uri: &str) -> AccountId {
+    key(uri).public().into()
+}
+
+/// A transaction as a client signs it.
+pub fn sign(uri: &str, nonce: u32, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
+    let call = call.into();
+    let extension: TxExtension = (
+        frame_system::CheckNonZeroSender::new(),
+        frame_system::CheckSpecVersion::new(),
+        frame_system::CheckTxVersion::new(),
+        frame_system::CheckGenesis::new(),
+        frame_system::CheckMortality::from(Era::Immortal),
+        frame_system::CheckNonce::from(nonce),
+        frame_system::CheckWeight::new(),
+        pallet_transaction_payment::ChargeTransactionPayment::from(0),
+        agon_runtime::admission::SudoTransactionExtension,
+        agon_runtime::admission::SubtensorTransactionExtension,
+        frame_metadata_hash_extension::CheckMetadataHash::new(false),
+    );
+    let genesis = System::block_hash(0);
+    // What the specification says a client signs, spelled out.
+    let implicit = (
+        VERSION.spec_version,
+        VERSION.transaction_version,
+        genesis,
+        genesis,
+        None::<[u8; 32]>,
+    );
+    let payload = (&call, &extension, implicit).encode();
+    let message = if payload.len() > 256 {
+        sp_io::hashing::blake2_256(&payload).to_vec()
+    } else {
+        payload
+    };
+    let signature = key(uri).sign(&message);
+    UncheckedExtrinsic::new_signed(call, id(uri).into(), signature.into(), extension)
+}
+
+/// Gives it money.
+pub fn fund(uri: &str, amount: u64) {
+    let transfer = pallet_balances::Call::transfer_allow_death {
+        dest: id(uri).into(),
+        value: amount,
+    };
+    call("rich", transfer).unwrap();
 }
