@@ -1,5 +1,7 @@
 //! What can be typed. Names with a dot are the ones Bittensor users know.
 
+pub mod node;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub enum Command {
     Up(Up),
     /// Create, regenerate and list wallets.
     Wallet(Wallet),
+    /// Run a chain of one machine, copy and restore it.
+    Node(node::Node),
 }
 
 #[derive(Debug, Args)]

@@ -12,25 +12,40 @@ use tracing_subscriber::{
 /// How many daily files are kept.
 const DAYS: usize = 7;
 
-/// Start logging to `directory`. Our own crates log at the level asked for, others only warnings.
-pub fn start(directory: &Path, logging: &Logging) -> Result<(), Failure> {
+/// Log to standard error, as services do whose output a supervisor keeps.
+pub fn to_standard_error(logging: &Logging) {
+    let registry = tracing_subscriber::registry();
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    match logging.json {
+        true => registry
+            .with(layer.json().with_filter(filter(logging)))
+            .init(),
+        false => registry.with(layer.with_filter(filter(logging))).init(),
+    }
+}
+
+/// Our own crates at the level asked for, others only warnings.
+fn filter(logging: &Logging) -> EnvFilter {
     let level = match (logging.trace, logging.debug) {
         (true, _) => "trace",
         (_, true) => "debug",
         _ => "info",
     };
-    let filter = || {
-        let ours = [
-            "agon",
-            "agon_arena",
-            "agon_node",
-            "agon_neuron",
-            "agon_train",
-            "agon_dataset",
-        ];
-        let ours = ours.map(|name| format!("{name}={level}")).join(",");
-        EnvFilter::new(format!("warn,{ours}"))
-    };
+    let ours = [
+        "agon",
+        "agon_arena",
+        "agon_node",
+        "agon_neuron",
+        "agon_train",
+        "agon_dataset",
+    ];
+    let ours = ours.map(|name| format!("{name}={level}")).join(",");
+    EnvFilter::new(format!("warn,{ours}"))
+}
+
+/// Start logging to `directory`. Our own crates log at the level asked for, others only warnings.
+pub fn start(directory: &Path, logging: &Logging) -> Result<(), Failure> {
+    let filter = || filter(logging);
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))
         .map_err(Failure::User)?;

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Up(up) => runtime.block_on(commands::up::run(up, &arguments.logging)),
         Command::Wallet(wallet) => commands::wallet::run(wallet),
+        Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));

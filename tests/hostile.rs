@@ -233,8 +233,9 @@ async fn judge(
     let node = Node::start(NodeOptions {
         database: None,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        block_time: Duration::from_millis(30),
-        genesis: genesis::development(&endowed),
+        block_time: Duration::from_millis(30).into(),
+        genesis: Some(genesis::development(&endowed)),
+        ..NodeOptions::default()
     })
     .await
     .unwrap();

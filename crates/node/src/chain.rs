@@ -2,16 +2,23 @@
 
 use crate::{
     engine::{self, BeginError, Engine, ReadError, SealError, State},
-    pool::{self, Fate, Pool, Refusal},
+    genesis::{self, DocumentError},
+    measures,
+    pool::{self, Fate, Load, Pool, Refusal},
     storage::{Storage, StorageError},
     transaction::{DecodeError, Transaction},
+    workers::Workers,
 };
-use agon_runtime::{AccountId, Header, Nonce, genesis::Genesis};
+use agon_runtime::{AccountId, Balance, Header, Nonce, genesis::Genesis};
 use sp_core::H256;
 use sp_runtime::transaction_validity::{
     InvalidTransaction, TransactionValidityError, UnknownTransaction,
 };
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -24,16 +31,17 @@ pub enum ContinueError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What the database says of its genesis cannot be read.
+    #[error("the chain database is damaged: its genesis cannot be read: {0}")]
+    Genesis(#[from] DocumentError),
     /// The database holds another chain.
     #[error(
-        "the database belongs to another chain: its genesis block is {found:?} and the one asked for is {expected:?}; \
-         give the endowments it was created with, or choose another path"
+        "the database belongs to another chain: it was begun with another genesis (block 0 is {found:?}); \
+         give the genesis it was begun with, or choose another path"
     )]
     OtherGenesis {
-        /// The genesis hash in the database.
+        /// The hash of the database's genesis block.
         found: H256,
-        /// The hash of the genesis that was asked for.
-        expected: H256,
     },
 }
 
@@ -92,34 +100,39 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Continues the chain in `storage`, or begins it there. `closed` is cancelled when the database has been closed.
+    /// Continues the chain in `storage`, which must have begun with `genesis` if one is given, or begins it there
+    /// with `genesis` or else the development network. `closed` is cancelled when the database has been closed.
     pub fn open(
         storage: Storage,
-        genesis: &Genesis,
+        genesis: Option<&Genesis>,
+        workers: Arc<Workers>,
         closed: CancellationToken,
     ) -> Result<Self, ContinueError> {
-        let (first, nodes) = engine::begin(genesis)?;
         let header = match storage.head()? {
             Some(head) => {
-                let found = storage
-                    .header(0)?
-                    .map(|header| header.hash())
-                    .unwrap_or_default();
-                if found != first.hash() {
+                // The inputs are compared, not the state they make: that changes with the runtime.
+                if let (Some(asked), Some(stored)) = (genesis, storage.genesis()?)
+                    && genesis::canonical(asked.clone()) != genesis::from_json(&stored)?
+                {
+                    let found = storage.header(0)?;
                     return Err(ContinueError::OtherGenesis {
-                        found,
-                        expected: first.hash(),
+                        found: found.map(|header| header.hash()).unwrap_or_default(),
                     });
                 }
                 head
             }
             None => {
-                storage.append(&first, &[], &nodes)?;
+                let genesis = genesis
+                    .cloned()
+                    .unwrap_or_else(|| genesis::development(&[]));
+                let (first, nodes) = engine::begin(&genesis)?;
+                storage.begin(&first, &nodes, &genesis::to_json(&genesis))?;
                 first
             }
         };
+        measures::height(header.number);
         Ok(Self {
-            engine: Engine::new(),
+            engine: Engine::new(workers),
             pool: Mutex::default(),
             head: watch::Sender::new(Head {
                 hash: header.hash(),
@@ -140,8 +153,11 @@ impl Chain {
         self.head.subscribe()
     }
 
-    /// The header of block `number`.
+    /// The header of block `number`; none of a block that is made but not durable yet.
     pub fn header(&self, number: u32) -> Result<Option<Header>, StorageError> {
+        if number > self.head.borrow().header.number {
+            return Ok(None);
+        }
         self.storage.header(number)
     }
 
@@ -152,7 +168,7 @@ impl Chain {
             Some(hash) => self
                 .storage
                 .number(&hash)?
-                .map_or(Ok(None), |number| self.storage.header(number)),
+                .map_or(Ok(None), |number| self.header(number)),
         }
     }
 
@@ -165,16 +181,23 @@ impl Chain {
     pub fn state_at(&self, hash: Option<H256>) -> Result<State, ReadError> {
         let header = self
             .header_at(hash)?
-            .ok_or_else(|| ReadError::UnknownBlock(hash.unwrap_or_default()))?;
-        Ok(self.engine.state(&self.storage, &header)?)
+            .ok_or_else(|| ReadError::Discarded(hash.unwrap_or_default()))?;
+        self.engine.state(&self.storage, &header)
+    }
+
+    /// Writes a copy of the whole chain, as it stands now, to a new file at `path`.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StorageError> {
+        self.storage.copy_to(path)
     }
 
     /// The next nonce `account` can use, after the transactions that wait.
-    pub fn next_nonce(&self, account: AccountId) -> Result<Nonce, ReadError> {
-        let nonces = self.state_at(None)?.nonces(vec![account.clone()])?;
-        Ok(self
-            .pool()
-            .next_nonce(&account, nonces.get(&account).copied().unwrap_or_default()))
+    pub fn next_nonce(&self, account: &AccountId) -> Result<Nonce, ReadError> {
+        self.with_pool(account, |pool, nonce| pool.next_nonce(account, nonce))
+    }
+
+    /// How much waits.
+    pub fn load(&self) -> Load {
+        self.pool().load()
     }
 
     /// The bytes of every waiting transaction in order of arrival.
@@ -185,19 +208,12 @@ impl Chain {
     /// Judges a transaction and puts it into the pool.
     pub fn submit(&self, bytes: Vec<u8>) -> Result<Submitted, SubmitError> {
         let mut transaction = Transaction::decode(bytes)?;
-        let (hash, sender, nonce) = (
-            transaction.hash,
-            transaction.sender.clone(),
-            transaction.nonce,
-        );
+        let hash = transaction.hash;
         let refused = |refusal| SubmitError::Refused { refusal, hash };
         self.pool().admit(&transaction).map_err(refused)?;
 
         let head = self.head();
-        let state = self
-            .engine
-            .state(&self.storage, &head.header)
-            .map_err(ReadError::from)?;
+        let state = self.engine.state(&self.storage, &head.header)?;
         let valid = state
             .validate(transaction.extrinsic.clone(), head.hash)?
             .map_err(|error| match error {
@@ -208,46 +224,86 @@ impl Chain {
         transaction.death =
             u64::from(head.header.number) + 1 + valid.longevity.min(pool::MAX_BLOCKS);
 
-        let next = state
-            .nonces(vec![sender.clone()])?
-            .get(&sender)
-            .copied()
-            .unwrap_or_default();
-        let mut pool = self.pool();
-        let fate = pool.insert(transaction).map_err(refused)?;
-        Ok(Submitted {
-            hash,
-            ready: pool.next_nonce(&sender, next) > nonce,
-            fate,
-        })
+        let sender = transaction.sender.clone();
+        let (ready, fate) = self
+            .with_pool(&sender, |pool, next| pool.insert(transaction, next))?
+            .map_err(|refusal| match refusal {
+                Refusal::Stale => SubmitError::Invalid(InvalidTransaction::Stale),
+                refusal => refused(refusal),
+            })?;
+        Ok(Submitted { hash, ready, fate })
     }
 
-    /// Makes and stores the next block at `time`, milliseconds since 1970. When it returns, the block is final.
-    pub fn seal(&self, time: u64) -> Result<Head, SealError> {
-        let parent = self.head().header;
-        let senders = self.pool().senders();
-        let nonces = self.engine.state(&self.storage, &parent)?.nonces(senders)?;
-        let candidates = self.pool().ready(&nonces, parent.number + 1);
-
-        let draft = self
-            .engine
-            .draft(&self.storage, &parent, time, &candidates)?;
-        self.storage
-            .append(&draft.header, &draft.body, &draft.nodes)?;
-
-        let head = Head {
-            hash: draft.header.hash(),
-            header: draft.header,
-        };
-        self.head.send_replace(head.clone());
+    /// Makes a block for each of `times` (milliseconds since 1970), the first with what waits and, if asked, with an
+    /// account's balance set. When it returns they are final. Needs a thread with a deep stack.
+    pub fn seal(
+        &self,
+        times: &[u64],
+        set_balance: Option<&(AccountId, Balance)>,
+    ) -> Result<Head, SealError> {
+        let mut head = self.head();
+        let mut ended = Vec::new();
+        for (index, time) in times.iter().enumerate() {
+            let (candidates, set_balance) = match index {
+                0 => (self.candidates(&head.header)?, set_balance),
+                // What the first block holds is in the pool until it is durable.
+                _ => (Vec::new(), None),
+            };
+            let draft =
+                self.engine
+                    .draft(&self.storage, &head.header, *time, set_balance, &candidates)?;
+            let durable = index + 1 == times.len();
+            self.storage
+                .append(&draft.header, &draft.body, &draft.nodes, durable)?;
+            head = Head {
+                hash: draft.header.hash(),
+                header: draft.header,
+            };
+            measures::sealed(draft.included.len(), draft.invalid.len());
+            let included = draft.included.into_iter();
+            ended.extend(included.map(|transaction| (transaction, Fate::Included(head.hash))));
+            let invalid = draft.invalid.into_iter();
+            ended.extend(invalid.map(|transaction| (transaction, Fate::Invalid)));
+        }
+        // The pool is held, so that nobody sees the new head with the old pool.
         let mut pool = self.pool();
-        for transaction in draft.included {
-            pool.remove(&transaction, Fate::Included(head.hash));
+        self.head.send_replace(head.clone());
+        for (transaction, fate) in ended {
+            pool.remove(&transaction, fate);
         }
-        for transaction in draft.invalid {
-            pool.remove(&transaction, Fate::Invalid);
-        }
+        measures::height(head.header.number);
+        measures::load(pool.load());
         Ok(head)
+    }
+
+    fn candidates(&self, parent: &Header) -> Result<Vec<Arc<Transaction>>, ReadError> {
+        let state = self.engine.state(&self.storage, parent)?;
+        let senders = self.pool().senders();
+        let nonces: BTreeMap<AccountId, Nonce> = senders
+            .into_iter()
+            .map(|sender| Ok((sender.clone(), state.nonce(&sender)?)))
+            .collect::<Result<_, ReadError>>()?;
+        Ok(self.pool().ready(&nonces, parent.number + 1))
+    }
+
+    /// Runs `f` on the pool and the next nonce of `account` after the newest block, the two of one moment.
+    fn with_pool<R>(
+        &self,
+        account: &AccountId,
+        f: impl FnOnce(&mut Pool, Nonce) -> R,
+    ) -> Result<R, ReadError> {
+        loop {
+            let head = self.head();
+            let nonce = self
+                .engine
+                .state(&self.storage, &head.header)?
+                .nonce(account)?;
+            let mut pool = self.pool();
+            // A block sealed meanwhile has taken its transactions out of the pool.
+            if self.head.borrow().hash == head.hash {
+                return Ok(f(&mut pool, nonce));
+            }
+        }
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {

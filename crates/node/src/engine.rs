@@ -5,14 +5,16 @@
 
 use crate::{
     beacon,
-    storage::{NewNodes, Nodes, Storage, StorageError},
+    storage::{NodeChanges, Nodes, Storage, StorageError},
     transaction::Transaction,
+    workers::Workers,
 };
 use agon_runtime::{
-    AccountId, Executive, Header, Nonce, Runtime, RuntimeCall, System, UncheckedExtrinsic, api,
-    genesis::{self, Genesis, GenesisError},
+    AccountId, Balance, Executive, Header, Nonce, Runtime, RuntimeCall, SubtensorModule,
+    UncheckedExtrinsic, api,
+    genesis::{self, Genesis, GenesisError, SetBalanceError},
 };
-use codec::Encode;
+use codec::{Decode, Encode};
 use pallet_timestamp::{Call as TimestampCall, Now};
 use sp_core::{Get, H256, storage::StateVersion};
 use sp_runtime::{
@@ -27,17 +29,13 @@ use sp_state_machine::{
 use sp_trie::cache::{CacheSize, LocalTrieCache, SharedTrieCache};
 use std::{
     any::Any,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread,
 };
 
 /// Decoded trie nodes and values kept in memory.
 const TRIE_CACHE_BYTES: usize = 32 << 20;
-
-/// The stack a runtime call runs on: calls nested as deeply as FRAME allows need more than a thread's default.
-const STACK_BYTES: usize = 16 << 20;
 
 /// A runtime function that panicked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +57,9 @@ impl From<Box<dyn Any + Send>> for Panicked {
 /// Why a state cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// There is no such block.
+    /// There is no such block, or its state is deleted. Clients match these words.
     #[error("UnknownBlock: State already discarded for {0:?}")]
-    UnknownBlock(H256),
+    Discarded(H256),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -88,6 +86,9 @@ pub enum SealError {
     /// The runtime does not take the block's time.
     #[error("the runtime refused the block's timestamp {0}")]
     Timestamp(u64),
+    /// A balance cannot be set as asked. Nothing was made.
+    #[error(transparent)]
+    Balance(#[from] SetBalanceError),
     /// The changes do not lead to the root the runtime computed.
     #[error("the state root of block {0} is not the one its header states")]
     Root(u32),
@@ -113,8 +114,8 @@ pub struct Draft {
     pub header: Header,
     /// Its extrinsics, each with its length prefix; the first sets the time, and the beacon's pulses may follow.
     pub body: Vec<Vec<u8>>,
-    /// The trie nodes it adds.
-    pub nodes: NewNodes,
+    /// What it does to the trie.
+    pub nodes: NodeChanges,
     /// The transactions in it.
     pub included: Vec<Arc<Transaction>>,
     /// The transactions that can stand in no block.
@@ -124,46 +125,68 @@ pub struct Draft {
 /// Makes states readable and blocks.
 pub struct Engine {
     cache: SharedTrieCache<BlakeTwo256>,
+    workers: Arc<Workers>,
 }
 
 impl Engine {
     /// An engine with an empty cache.
-    pub fn new() -> Self {
+    pub fn new(workers: Arc<Workers>) -> Self {
         Self {
             cache: SharedTrieCache::new(CacheSize::new(TRIE_CACHE_BYTES), None),
+            workers,
         }
     }
 
     /// The state after a block.
-    pub fn state(&self, storage: &Storage, header: &Header) -> Result<State, StorageError> {
-        Ok(State(
-            TrieBackendBuilder::new(storage.nodes()?, header.state_root)
-                .with_cache(self.cache.local_cache_untrusted())
-                .build(),
-        ))
+    pub fn state(&self, storage: &Storage, header: &Header) -> Result<State, ReadError> {
+        let nodes = storage.nodes(header.number)?;
+        let nodes = nodes.ok_or_else(|| ReadError::Discarded(header.hash()))?;
+        let backend = TrieBackendBuilder::new(nodes, header.state_root)
+            .with_cache(self.cache.local_cache_untrusted())
+            .build();
+        Ok(State {
+            backend: Arc::new(backend),
+            workers: self.workers.clone(),
+        })
     }
 
     /// Makes the block after `parent` at `time` (milliseconds since 1970, moved on where the chain's own time is
-    /// later), trying `candidates` in order. A candidate that fails holds back the rest of its sender's.
+    /// later), first setting an account's balance if asked, then trying `candidates` in order. A candidate that fails
+    /// holds back the rest of its sender's. Needs a thread with a deep stack.
     pub fn draft(
         &self,
         storage: &Storage,
         parent: &Header,
         time: u64,
+        set_balance: Option<&(AccountId, Balance)>,
         candidates: &[Arc<Transaction>],
     ) -> Result<Draft, SealError> {
         let state = self.state(storage, parent)?;
-        on_deep_stack(|| draft(&state, parent, time, candidates))?
+        let before = |overlay: &mut OverlayedChanges<BlakeTwo256>| {
+            set_balance.map_or(Ok(()), |(account, balance)| {
+                attempt(overlay, &*state.backend, || {
+                    genesis::set_balance(account, *balance)
+                })?
+                .map_err(SealError::from)
+            })
+        };
+        draft(&state.backend, parent, time, before, candidates)
     }
 }
 
+/// A state's trie.
+type StateBackend = TrieBackend<Nodes, BlakeTwo256, LocalTrieCache<BlakeTwo256>>;
+
 /// The state after one block.
-pub struct State(TrieBackend<Nodes, BlakeTwo256, LocalTrieCache<BlakeTwo256>>);
+pub struct State {
+    backend: Arc<StateBackend>,
+    workers: Arc<Workers>,
+}
 
 impl State {
     /// The value under a storage key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        self.0.storage(key).map_err(ReadError::Trie)
+        self.backend.storage(key).map_err(ReadError::Trie)
     }
 
     /// At most `count` keys that begin with `prefix` and come after `start`, sorted.
@@ -177,7 +200,7 @@ impl State {
         arguments.prefix = Some(prefix);
         arguments.start_at = start;
         arguments.start_at_exclusive = true;
-        let keys = self.0.keys(arguments).map_err(ReadError::Trie)?;
+        let keys = self.backend.keys(arguments).map_err(ReadError::Trie)?;
         keys.take(count)
             .collect::<Result<_, _>>()
             .map_err(ReadError::Trie)
@@ -185,7 +208,8 @@ impl State {
 
     /// Calls a runtime function, dropping what it writes; `None` when there is no such function.
     pub fn call(&self, function: &str, arguments: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        self.read(|| api::dispatch(function, arguments))
+        let (function, arguments) = (function.to_owned(), arguments.to_owned());
+        self.read(move || api::dispatch(&function, &arguments))
     }
 
     /// Judges a transaction as if it stood in the next block; `parent` is the block this state belongs to.
@@ -194,58 +218,69 @@ impl State {
         extrinsic: UncheckedExtrinsic,
         parent: H256,
     ) -> Result<TransactionValidity, ReadError> {
-        self.read(|| {
+        self.read(move || {
             Executive::validate_transaction(TransactionSource::External, extrinsic, parent)
         })
     }
 
-    /// The next nonce of each account.
-    pub fn nonces(
-        &self,
-        accounts: Vec<AccountId>,
-    ) -> Result<BTreeMap<AccountId, Nonce>, ReadError> {
-        self.read(|| {
-            let nonce = |account| (System::account_nonce(&account), account);
-            accounts
-                .into_iter()
-                .map(nonce)
-                .map(|(nonce, account)| (account, nonce))
-                .collect()
-        })
+    /// The next nonce of an account. Reads the record itself: neither a thread nor the runtime is needed.
+    pub fn nonce(&self, account: &AccountId) -> Result<Nonce, ReadError> {
+        let record = self.get(&frame_system::Account::<Runtime>::hashed_key_for(account))?;
+        let nonce = record.map(|record| Nonce::decode(&mut &record[..]));
+        nonce
+            .unwrap_or(Ok(0))
+            .map_err(|error| ReadError::Trie(format!("the account record: {error}")))
     }
 
-    fn read<R: Send>(&self, f: impl FnOnce() -> R + Send) -> Result<R, ReadError> {
-        Ok(on_deep_stack(|| {
-            enter(&mut OverlayedChanges::default(), &self.0, f)
-        })??)
+    /// The chain's own time, milliseconds since 1970; 0 after the genesis block.
+    pub fn time(&self) -> Result<u64, ReadError> {
+        let now = self.get(&Now::<Runtime>::hashed_key())?;
+        let now = now.map(|now| u64::decode(&mut &now[..]));
+        now.unwrap_or(Ok(0))
+            .map_err(|error| ReadError::Trie(format!("the time: {error}")))
+    }
+
+    /// The block of a subnet's next epoch; none when it does not exist or has no epochs.
+    pub fn next_epoch(&self, netuid: u16) -> Result<Option<u64>, ReadError> {
+        self.read(move || SubtensorModule::next_epoch_start_block(netuid))
+    }
+
+    fn read<R: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, ReadError> {
+        let backend = self.backend.clone();
+        let entered = self
+            .workers
+            .run(move || enter(&mut OverlayedChanges::default(), &*backend, f));
+        Ok(entered.map_err(Panicked::from)??)
     }
 }
 
 /// The genesis block's header and the trie nodes of its state.
-pub fn begin(genesis: &Genesis) -> Result<(Header, NewNodes), BeginError> {
-    on_deep_stack(|| {
-        let empty = InMemoryBackend::<BlakeTwo256>::default();
-        let mut overlay = OverlayedChanges::default();
-        enter(&mut overlay, &empty, || genesis::build(genesis))??;
-        let (state_root, nodes) = changes(&mut overlay, &empty).map_err(BeginError::Trie)?;
-        let no_extrinsics = sp_trie::empty_trie_root::<sp_trie::LayoutV1<BlakeTwo256>>();
-        Ok((
-            Header::new(
-                0,
-                no_extrinsics,
-                state_root,
-                H256::zero(),
-                Default::default(),
-            ),
-            nodes,
-        ))
-    })?
+pub fn begin(genesis: &Genesis) -> Result<(Header, NodeChanges), BeginError> {
+    let empty = InMemoryBackend::<BlakeTwo256>::default();
+    let mut overlay = OverlayedChanges::default();
+    enter(&mut overlay, &empty, || genesis::build(genesis))??;
+    let (state_root, nodes) = changes(&mut overlay, &empty).map_err(BeginError::Trie)?;
+    let no_extrinsics = sp_trie::empty_trie_root::<sp_trie::LayoutV1<BlakeTwo256>>();
+    Ok((
+        Header::new(
+            0,
+            no_extrinsics,
+            state_root,
+            H256::zero(),
+            Default::default(),
+        ),
+        nodes,
+    ))
 }
 
 fn draft(
-    State(backend): &State,
+    backend: &StateBackend,
     parent: &Header,
     time: u64,
+    before: impl FnOnce(&mut OverlayedChanges<BlakeTwo256>) -> Result<(), SealError>,
     candidates: &[Arc<Transaction>],
 ) -> Result<Draft, SealError> {
     let mut overlay = OverlayedChanges::default();
@@ -271,6 +306,7 @@ fn draft(
         }
     })??;
 
+    before(&mut overlay)?;
     let mut body = vec![inherent];
     if let Some(pulses) = enter(&mut overlay, backend, beacon::due_pulses)? {
         let bytes = pulses.encode();
@@ -366,30 +402,22 @@ fn attempt<B: Backend<BlakeTwo256>, R, E>(
     outcome
 }
 
-/// The root after the overlay's changes, and the trie nodes they add. Nodes they make obsolete are kept, for the past.
+/// The root after the overlay's changes, the trie nodes they add and those they make obsolete.
 fn changes<B: Backend<BlakeTwo256>>(
     overlay: &mut OverlayedChanges<BlakeTwo256>,
     backend: &B,
-) -> Result<(H256, NewNodes), String> {
+) -> Result<(H256, NodeChanges), String> {
     let mut changes = overlay.drain_storage_changes(backend, StateVersion::V1)?;
-    let nodes = changes.transaction.drain().into_iter();
-    let added = nodes
-        .filter(|(_, (_, references))| *references > 0)
-        .map(|(key, (node, _))| (key, node));
-    Ok((changes.transaction_storage_root, added.collect()))
-}
-
-/// Runs `f` on a thread of its own with room for deep recursion; the stack's pages cost nothing until touched.
-fn on_deep_stack<R: Send>(f: impl FnOnce() -> R + Send) -> Result<R, Panicked> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("runtime".into())
-            .stack_size(STACK_BYTES);
-        match thread.spawn_scoped(scope, f) {
-            Ok(running) => running.join().map_err(Panicked::from),
-            Err(error) => Err(Panicked(format!("it was not started: {error}"))),
+    let mut nodes = NodeChanges::default();
+    for (key, (node, references)) in changes.transaction.drain() {
+        // A node's place is part of its key, so the count says only whether it comes, goes or stays.
+        match references.signum() {
+            1 => nodes.added.push((key, node)),
+            -1 => nodes.removed.push(key),
+            _ => {}
         }
-    })
+    }
+    Ok((changes.transaction_storage_root, nodes))
 }
 
 #[cfg(test)]

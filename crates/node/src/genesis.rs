@@ -1,7 +1,8 @@
-//! The first state of development networks.
+//! The first state of development networks, and genesis files.
 
 use crate::beacon;
 use agon_runtime::{AccountId, Balance, genesis::Genesis};
+use serde::{Deserialize, Serialize};
 use sp_core::{Pair, sr25519};
 
 /// One TAO in rao.
@@ -45,4 +46,80 @@ pub fn development(additional: &[(AccountId, Balance)]) -> Genesis {
         sudo: development_account("Alice"),
         beacon: Some(beacon::development()),
     }
+}
+
+/// Version of the form of genesis files.
+const SCHEMA: u32 = 1;
+
+/// The most bytes of a genesis file that are read.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Why a genesis file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Not JSON, or not of this form.
+    #[error("not a genesis: {0}")]
+    Form(#[from] serde_json::Error),
+    /// Written by another version of this program.
+    #[error("its schema is {0} and this program reads {SCHEMA}")]
+    Schema(u32),
+}
+
+/// A genesis file: `{"schema": 1, "sudo": "5…", "endowed": [{"account": "5…", "rao": 1000}]}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    schema: u32,
+    /// The account that may call as root.
+    sudo: AccountId,
+    /// Who owns what.
+    endowed: Vec<Endowment>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Endowment {
+    account: AccountId,
+    rao: Balance,
+}
+
+/// A genesis with its accounts in order, so that equal ones are equal.
+pub fn canonical(mut genesis: Genesis) -> Genesis {
+    genesis.endowed.sort();
+    genesis
+}
+
+/// A genesis as the text of a genesis file.
+///
+/// # Panics
+/// Never: accounts and numbers have a form in JSON.
+pub fn to_json(genesis: &Genesis) -> String {
+    let Genesis { endowed, sudo } = canonical(genesis.clone());
+    let document = Document {
+        schema: SCHEMA,
+        sudo,
+        endowed: endowed
+            .into_iter()
+            .map(|(account, rao)| Endowment { account, rao })
+            .collect(),
+    };
+    serde_json::to_string_pretty(&document).expect("accounts and numbers have a form in JSON")
+}
+
+/// Reads the text of a genesis file.
+///
+/// # Errors
+/// When it is not one of this version.
+pub fn from_json(text: &str) -> Result<Genesis, DocumentError> {
+    let document: Document = serde_json::from_str(text)?;
+    if document.schema != SCHEMA {
+        return Err(DocumentError::Schema(document.schema));
+    }
+    let endowed = document.endowed.into_iter();
+    Ok(canonical(Genesis {
+        endowed: endowed
+            .map(|endowment| (endowment.account, endowment.rao))
+            .collect(),
+        sudo: document.sudo,
+    }))
 }

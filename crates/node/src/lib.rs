@@ -1,7 +1,8 @@
 //! A chain node for one machine: runs the runtime natively, keeps every block and state in one database file, seals
 //! a block each block time and serves the Substrate JSON-RPC over WebSocket and HTTP.
 //!
-//! A block is final as soon as it is durable. Every past state stays readable.
+//! A block is final as soon as it is durable. Every past state stays readable, unless the chain was begun to keep only
+//! those of its newest blocks.
 //!
 //! What it refuses to do: it has no consensus, no peers and no keys; it knows the rules of the chain only through the
 //! runtime's entry points; it never judges what a transaction means. A network of several machines is the public
@@ -12,43 +13,77 @@ mod beacon;
 mod chain;
 mod engine;
 pub mod genesis;
+pub mod measures;
 mod pool;
 mod rpc;
+pub mod snapshot;
 mod storage;
 mod transaction;
+mod workers;
 
 pub use agon_runtime::genesis::Genesis;
+pub use author::{BlockTime, MAX_ORDERED};
 pub use chain::ContinueError;
-pub use engine::{BeginError, Panicked};
-pub use storage::{OpenError, StorageError};
+pub use engine::{BeginError, Panicked, ReadError};
+pub use rpc::{Limits, Origins};
+pub use storage::{OpenError, StorageError, Window};
 
+use author::Author;
 use chain::Chain;
 use jsonrpsee::server::ServerHandle;
+use rpc::Serving;
 use std::{
     future, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    thread,
 };
 use storage::Storage;
 use tokio::{
     sync::watch,
-    task::{JoinError, JoinHandle, spawn_blocking},
+    task::{JoinError, spawn_blocking},
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
+use workers::Workers;
 
-/// What a node is started with.
+/// What a node is started with. [`NodeOptions::default`] names the rest.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
     /// The database file, created when absent; `None` keeps the chain in memory.
     pub database: Option<PathBuf>,
     /// Where to serve. Port 0 takes any free port. Anything but a loopback address lets other machines in.
     pub listen: SocketAddr,
-    /// The time between two blocks, at least a millisecond.
-    pub block_time: Duration,
-    /// The first state. It must be the one the database was created with.
-    pub genesis: Genesis,
+    /// When blocks are made.
+    pub block_time: BlockTime,
+    /// The first state: it must be the one the database was begun with. `None` continues whatever the database holds
+    /// and begins the development network where it holds nothing.
+    pub genesis: Option<Genesis>,
+    /// How many newest blocks keep their state; `None` keeps every state. It cannot change from one to the other.
+    pub pruning: Window,
+    /// Whether `dev_*` is served, which can set balances and make blocks.
+    pub development: bool,
+    /// Which web pages may speak to the node.
+    pub origins: Origins,
+    /// Bounds on what clients may take.
+    pub limits: Limits,
+}
+
+impl Default for NodeOptions {
+    /// An archive of the development network in memory, on any free port of this machine, with the public chain's
+    /// block time.
+    fn default() -> Self {
+        Self {
+            database: None,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            block_time: BlockTime::Every(author::PUBLIC_BLOCK_TIME),
+            genesis: None,
+            pruning: None,
+            development: false,
+            origins: Origins::default(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Why a node does not start.
@@ -74,6 +109,12 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The newest state cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The machine gives no thread.
+    #[error("cannot start a thread: {0}; lower the load or raise the limit on processes")]
+    Thread(io::Error),
     /// Opening the database panicked, or the tokio runtime is shutting down.
     #[error("the node was interrupted while it opened its database: {0}")]
     Interrupted(#[from] JoinError),
@@ -92,64 +133,100 @@ pub struct Failure {
 /// A running node. Dropping it stops it without waiting; [`Node::stop`] waits.
 pub struct Node {
     address: SocketAddr,
+    genesis: sp_core::H256,
     server: ServerHandle,
-    author: JoinHandle<()>,
-    stop: DropGuard,
+    author: Option<thread::JoinHandle<()>>,
+    stop: StopOnDrop,
     failure: watch::Receiver<Option<Failure>>,
     closed: CancellationToken,
 }
 
+struct StopOnDrop(author::Handle);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 impl Node {
     /// Opens or begins the chain, serves it and starts to seal. Call it on a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`].
     pub async fn start(options: NodeOptions) -> Result<Self, StartError> {
+        measures::describe();
         let NodeOptions {
             database,
             listen,
             block_time,
             genesis,
+            pruning,
+            development,
+            origins,
+            limits,
         } = options;
+        let snapshots = database
+            .as_ref()
+            .map(|path| path.with_file_name("snapshots"));
         let closed = CancellationToken::new();
         let closing = closed.clone();
         let opened = spawn_blocking(move || {
-            let storage = database.map_or_else(Storage::in_memory, |path| Storage::open(&path))?;
-            Ok::<_, StartError>(Arc::new(Chain::open(storage, &genesis, closing)?))
+            let storage = match database {
+                Some(path) => Storage::open(&path, pruning)?,
+                None => Storage::in_memory(pruning)?,
+            };
+            let workers = Arc::new(Workers::start().map_err(StartError::Thread)?);
+            let chain = Chain::open(storage, genesis.as_ref(), workers, closing)?;
+            Ok::<_, StartError>(Arc::new(chain))
         });
         let chain = opened.await??;
-        let (address, server) =
-            rpc::serve(listen, chain.clone())
-                .await
-                .map_err(|source| match source.kind() {
-                    io::ErrorKind::AddrInUse => StartError::AddressInUse { address: listen },
-                    _ => StartError::Listen {
-                        address: listen,
-                        source,
-                    },
-                })?;
+        let (author, handle) = Author::new(chain.clone(), block_time)?;
+        let first = chain.header(0).map_err(ContinueError::from)?;
+        let genesis = first.map(|header| header.hash()).unwrap_or_default();
+        let serving = Serving {
+            listen,
+            origins,
+            limits,
+            development,
+            snapshots,
+        };
+        let (address, server) = rpc::serve(serving, chain.clone(), handle.clone())
+            .await
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::AddrInUse => StartError::AddressInUse { address: listen },
+                _ => StartError::Listen {
+                    address: listen,
+                    source,
+                },
+            })?;
         if !address.ip().is_loopback() {
-            tracing::warn!(%address, "other machines can reach the node, and it admits everybody");
+            tracing::warn!(%address, development, "other machines can reach the node, and it admits everybody");
         }
         tracing::info!(%address, number = chain.head().header.number, "the node is serving");
 
-        let stop = CancellationToken::new();
         let (report, failure) = watch::channel(None);
-        let (stopping, handle) = (stop.clone(), server.clone());
-        let author = tokio::spawn(async move {
-            if let Err(failure) =
-                author::run(chain, block_time.max(Duration::from_millis(1)), stopping).await
-            {
-                report.send_replace(Some(failure));
-                // Serving a chain that stands still would look like health.
-                let _ = handle.stop();
-            }
-        });
+        let stopping = server.clone();
+        let give_up = move |failure| {
+            report.send_replace(Some(failure));
+            // Serving a chain that stands still would look like health.
+            let _ = stopping.stop();
+        };
+        let author = author.start(give_up).map_err(StartError::Thread)?;
         Ok(Self {
             address,
+            genesis,
             server,
-            author,
-            stop: stop.drop_guard(),
+            author: Some(author),
+            stop: StopOnDrop(handle),
             failure,
             closed,
         })
+    }
+
+    /// The hash of the genesis block, which names the chain.
+    pub fn genesis_hash(&self) -> sp_core::H256 {
+        self.genesis
     }
 
     /// The address the node listens on, its real port included.
@@ -178,10 +255,12 @@ impl Node {
 
     /// Stops sealing after the block under way, closes every connection, then the database: when this returns, the
     /// file can be opened again.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         drop(self.stop);
-        if let Err(error) = self.author.await {
-            tracing::error!(%error, "the block author did not end well");
+        let author = self.author.take();
+        let ended = spawn_blocking(move || author.map(thread::JoinHandle::join)).await;
+        if !matches!(ended, Ok(Some(Ok(())))) {
+            tracing::error!("the block author did not end well");
         }
         // It errs when the node has failed and stopped by itself.
         let _ = self.server.stop();

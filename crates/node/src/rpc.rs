@@ -5,59 +5,141 @@
 
 mod author;
 mod blocks;
+mod development;
 mod error;
+mod origins;
 mod state;
 mod system;
+mod traffic;
 
-use crate::chain::Chain;
+pub use origins::Origins;
+
+use crate::{author::Handle, chain::Chain, measures::Open};
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionSink,
-    core::RegisterMethodError,
-    server::{BatchRequestConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle},
+    core::{RegisterMethodError, middleware::RpcServiceBuilder},
+    server::{
+        BatchRequestConfig, PingConfig, RandomStringIdProvider, Server, ServerConfig, ServerHandle,
+    },
 };
+use origins::OriginLayer;
 use serde::Serialize;
 use serde_json::{json, value::to_raw_value};
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use traffic::Traffic;
 
-const MAX_CONNECTIONS: u32 = 256;
-/// The Rust client opens a subscription for every transaction it submits.
-const MAX_SUBSCRIPTIONS_PER_CONNECTION: u32 = 4_096;
-const MAX_REQUEST_BYTES: u32 = 8 << 20;
-/// A large subnet's neurons in hexadecimal.
-const MAX_RESPONSE_BYTES: u32 = 64 << 20;
+/// Bounds on what clients may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections; one more is refused with HTTP status 429.
+    pub connections: u32,
+    /// Subscriptions of one connection. The Rust client opens one for every transaction it submits.
+    pub subscriptions_per_connection: u32,
+    /// Subscriptions of all connections.
+    pub subscriptions: u32,
+    /// Bytes of a request.
+    pub request_bytes: u32,
+    /// Bytes of a response: a large subnet's neurons in hexadecimal are some.
+    pub response_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            subscriptions_per_connection: 4_096,
+            subscriptions: 32_768,
+            request_bytes: 8 << 20,
+            response_bytes: 64 << 20,
+        }
+    }
+}
+
 const MAX_BATCH: u32 = 128;
+/// Messages that wait for a slow reader before what makes them waits too.
+const MESSAGE_BUFFER: u32 = 256;
+/// How often a connection is asked whether it lives, and how long it may stay silent.
+const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(300));
 
-type Module = RpcModule<Chain>;
+/// What the methods work on.
+pub struct Api {
+    chain: Arc<Chain>,
+    author: Handle,
+    /// Judging transactions is computation: as many at once as there are cores, in order of arrival.
+    submissions: Semaphore,
+    subscriptions: Arc<Semaphore>,
+    snapshots: Option<PathBuf>,
+}
+
+type Module = RpcModule<Api>;
+
+/// How to serve.
+pub struct Serving {
+    /// Where.
+    pub listen: SocketAddr,
+    /// Which web pages may ask.
+    pub origins: Origins,
+    /// How much.
+    pub limits: Limits,
+    /// Whether `dev_*` is served.
+    pub development: bool,
+    /// Where `dev_snapshot` writes; nowhere when the chain is in memory.
+    pub snapshots: Option<PathBuf>,
+}
 
 /// Serves `chain`; gives the address that was bound. Stops when every handle is dropped.
 pub async fn serve(
-    listen: SocketAddr,
+    serving: Serving,
     chain: Arc<Chain>,
+    author: Handle,
 ) -> io::Result<(SocketAddr, ServerHandle)> {
+    let limits = serving.limits;
+    let (every, silence) = PING;
     let configuration = ServerConfig::builder()
-        .max_connections(MAX_CONNECTIONS)
-        .max_subscriptions_per_connection(MAX_SUBSCRIPTIONS_PER_CONNECTION)
-        .max_request_body_size(MAX_REQUEST_BYTES)
-        .max_response_body_size(MAX_RESPONSE_BYTES)
+        .max_connections(limits.connections)
+        .max_subscriptions_per_connection(limits.subscriptions_per_connection)
+        .max_request_body_size(limits.request_bytes)
+        .max_response_body_size(limits.response_bytes)
         .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
+        .set_message_buffer_capacity(MESSAGE_BUFFER)
+        .enable_ws_ping(
+            PingConfig::new()
+                .ping_interval(every)
+                .inactive_limit(silence),
+        )
         // The Python clients expect subscription ids to be strings.
         .set_id_provider(RandomStringIdProvider::new(16))
         .build();
+    let origins = OriginLayer(Arc::new(serving.origins));
     let server = Server::builder()
         .set_config(configuration)
-        .build(listen)
+        .set_http_middleware(tower::ServiceBuilder::new().layer(origins))
+        .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(Traffic::new))
+        .build(serving.listen)
         .await?;
     let address = server.local_addr()?;
-    let module = module(chain).expect("every method name is registered once");
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let api = Api {
+        chain,
+        author,
+        submissions: Semaphore::new(cores.max(2)),
+        subscriptions: Arc::new(Semaphore::new(limits.subscriptions as usize)),
+        snapshots: serving.snapshots,
+    };
+    let module = module(api, serving.development).expect("every method name is registered once");
     Ok((address, server.start(module)))
 }
 
-fn module(chain: Arc<Chain>) -> Result<Module, RegisterMethodError> {
-    let mut module = RpcModule::from_arc(chain);
+fn module(api: Api, development: bool) -> Result<Module, RegisterMethodError> {
+    let mut module = RpcModule::new(api);
     author::register(&mut module)?;
     blocks::register(&mut module)?;
     state::register(&mut module)?;
     system::register(&mut module)?;
+    if development {
+        development::register(&mut module)?;
+    }
     let mut names: Vec<&str> = module.method_names().chain(["rpc_methods"]).collect();
     names.sort_unstable();
     let methods = json!({ "methods": names });
@@ -65,9 +147,33 @@ fn module(chain: Arc<Chain>) -> Result<Module, RegisterMethodError> {
     Ok(module)
 }
 
-/// Accepts a subscription; `None` when the client is gone.
-async fn accept(pending: PendingSubscriptionSink) -> Option<SubscriptionSink> {
-    pending.accept().await.ok()
+/// A subscription's place among those the node has room for.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _open: Open,
+}
+
+impl Api {
+    /// A place for one more subscription, if there is one.
+    fn place(&self) -> Option<Place> {
+        let permit = self.subscriptions.clone().try_acquire_owned().ok()?;
+        Some(Place {
+            _permit: permit,
+            _open: Open::subscription(),
+        })
+    }
+}
+
+/// Accepts a subscription; `None` when the client is gone or there is no room, which it is then told. The place is
+/// taken as long as it lives.
+async fn accept(pending: PendingSubscriptionSink, api: &Api) -> Option<(SubscriptionSink, Place)> {
+    match api.place() {
+        Some(place) => Some((pending.accept().await.ok()?, place)),
+        None => {
+            pending.reject(error::too_many_subscriptions()).await;
+            None
+        }
+    }
 }
 
 /// Sends one notification; false when the client is gone.

@@ -1,9 +1,13 @@
 //! The first state of a development network.
 
 use crate::drand::{self, BeaconConfiguration};
-use crate::{AccountId, Balance, Runtime, RuntimeGenesisConfig, SubtensorModule, subtensor};
+use crate::{
+    AccountId, Balance, Balances, Runtime, RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin,
+    SubtensorModule, subtensor,
+};
 use agon_timelock::Beacon;
 use frame_support::traits::BuildGenesisConfig;
+use sp_runtime::traits::Dispatchable;
 use std::collections::BTreeSet;
 
 /// The least balance an account can have, in rao.
@@ -85,5 +89,51 @@ pub fn build(genesis: &Genesis) -> Result<(), GenesisError> {
     if let Some(beacon) = &genesis.beacon {
         drand::BeaconConfig::<Runtime>::put(BeaconConfiguration::local(beacon));
     }
+    Ok(())
+}
+
+/// Why a balance cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetBalanceError {
+    /// More than nothing and less than an account needs.
+    #[error("{0} rao is too little to exist; set 0 or at least {EXISTENTIAL_DEPOSIT}")]
+    BelowExistentialDeposit(Balance),
+    /// Everything together would exceed the currency's cap.
+    #[error("the issuance would exceed the cap of {cap} rao; set a lower balance", cap = subtensor::MAX_ISSUANCE)]
+    AboveCap,
+    /// The Balances pallet refuses.
+    #[error("the balance cannot be set: {0}")]
+    Refused(&'static str),
+}
+
+/// Makes an account's free balance what is said, for development networks; call it inside externalities. Both records
+/// of the issuance follow, and the event is the one of the public call that root would make.
+///
+/// # Errors
+/// The caller must then drop what was written.
+pub fn set_balance(account: &AccountId, free: Balance) -> Result<(), SetBalanceError> {
+    if free > 0 && free < EXISTENTIAL_DEPOSIT {
+        return Err(SetBalanceError::BelowExistentialDeposit(free));
+    }
+    let (before, issuance) = (
+        Balances::total_issuance(),
+        subtensor::TotalIssuance::<Runtime>::get(),
+    );
+    let call = RuntimeCall::Balances(pallet_balances::Call::force_set_balance {
+        who: account.clone().into(),
+        new_free: free,
+    });
+    call.dispatch(RuntimeOrigin::root())
+        .map_err(|failure| SetBalanceError::Refused(failure.error.into()))?;
+    let after = Balances::total_issuance();
+    let issuance = match after.checked_sub(before) {
+        Some(minted) => issuance.saturating_add(minted),
+        None => issuance.saturating_sub(before - after),
+    };
+    if after.max(issuance) > subtensor::MAX_ISSUANCE {
+        return Err(SetBalanceError::AboveCap);
+    }
+    // Put rather than changed: what the call itself may have recycled is part of the difference.
+    subtensor::TotalIssuance::<Runtime>::put(issuance);
     Ok(())
 }

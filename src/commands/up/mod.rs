@@ -189,8 +189,9 @@ impl Run {
         let options = NodeOptions {
             database: Some(database),
             listen,
-            block_time: self.up.block_time,
-            genesis: genesis::development(&[]),
+            block_time: self.up.block_time.into(),
+            genesis: Some(genesis::development(&[])),
+            ..NodeOptions::default()
         };
         Node::start(options).await.map_err(|error| match error {
             StartError::AddressInUse { .. } | StartError::Listen { .. } => {

@@ -35,8 +35,9 @@ pub async fn start_at(listen: SocketAddr, block_time: Duration, genesis: Genesis
     let options = NodeOptions {
         database: None,
         listen,
-        block_time,
-        genesis,
+        block_time: block_time.into(),
+        genesis: Some(genesis),
+        ..NodeOptions::default()
     };
     Node::start(options).await.expect("a node in memory starts")
 }

@@ -1,10 +1,7 @@
 //! `author_*`: transactions in.
 
-use super::{Module, accept, error, notify};
-use crate::{
-    chain::{Chain, Submitted},
-    pool::Fate,
-};
+use super::{Api, Module, error, notify};
+use crate::{chain::Submitted, measures, pool::Fate};
 use jsonrpsee::{
     PendingSubscriptionSink,
     core::RegisterMethodError,
@@ -16,19 +13,23 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    module.register_blocking_method("author_submitExtrinsic", |params, chain, _| {
-        let bytes: Bytes = params.one()?;
-        Ok::<H256, ErrorObjectOwned>(chain.submit(bytes.0)?.hash)
+    module.register_async_method("author_submitExtrinsic", |params, api, _| async move {
+        Ok::<H256, ErrorObjectOwned>(submit(&params, &api).await?.hash)
     })?;
-    module.register_method("author_pendingExtrinsics", |_, chain, _| {
-        chain.pending().into_iter().map(Bytes).collect::<Vec<_>>()
+    module.register_method("author_pendingExtrinsics", |_, api, _| {
+        let pending = api.chain.pending().into_iter();
+        pending.map(Bytes).collect::<Vec<_>>()
     })?;
     module.register_subscription(
         "author_submitAndWatchExtrinsic",
         "author_extrinsicUpdate",
         "author_unwatchExtrinsic",
-        |params, pending, chain, _| async move {
-            match submit(&params, chain.clone()).await {
+        |params, pending, api, _| async move {
+            // Before the transaction is taken: a watcher that finds no room must not have submitted.
+            let Some(_place) = api.place() else {
+                return pending.reject(error::too_many_subscriptions()).await;
+            };
+            match submit(&params, &api).await {
                 Ok(submitted) => watch(submitted, pending).await,
                 Err(failure) => pending.reject(failure).await,
             }
@@ -37,17 +38,23 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     Ok(())
 }
 
-async fn submit(params: &Params<'_>, chain: Arc<Chain>) -> Result<Submitted, ErrorObjectOwned> {
+async fn submit(params: &Params<'_>, api: &Arc<Api>) -> Result<Submitted, ErrorObjectOwned> {
     let bytes: Bytes = params.one()?;
-    spawn_blocking(move || chain.submit(bytes.0))
+    let _turn = api.submissions.acquire().await.map_err(error::client)?;
+    let chain = api.chain.clone();
+    let submitted = spawn_blocking(move || chain.submit(bytes.0))
         .await
         .map_err(error::client)?
-        .map_err(Into::into)
+        .inspect_err(|_| measures::refused())?;
+    if submitted.ready {
+        api.author.wake();
+    }
+    Ok(submitted)
 }
 
 /// Tells what becomes of a transaction. A block is final when it is made, so both come at once.
 async fn watch(submitted: Submitted, pending: PendingSubscriptionSink) {
-    let Some(sink) = accept(pending).await else {
+    let Ok(sink) = pending.accept().await else {
         return;
     };
     notify(&sink, &if submitted.ready { "ready" } else { "future" }).await;

@@ -1,6 +1,6 @@
 //! `chain_*`: blocks and their headers.
 
-use super::{Module, accept, error::bad_parameter, notify};
+use super::{Api, Module, accept, error::bad_parameter, notify};
 use crate::{
     chain::{Chain, Head},
     storage::StorageError,
@@ -17,45 +17,58 @@ use tokio::task::spawn_blocking;
 const MAX_NUMBERS: usize = 1_000;
 
 pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    module.register_blocking_method("chain_getBlockHash", |params, chain, _| {
-        block_hash(&chain, params.sequence().optional_next()?)
+    module.register_blocking_method("chain_getBlockHash", |params, api, _| {
+        block_hash(&api.chain, params.sequence().optional_next()?)
     })?;
     module.register_alias("chain_getHead", "chain_getBlockHash")?;
-    module.register_method("chain_getFinalizedHead", |_, chain, _| {
-        Ok::<_, ErrorObjectOwned>(chain.head().hash)
+    module.register_method("chain_getFinalizedHead", |_, api, _| {
+        Ok::<_, ErrorObjectOwned>(api.chain.head().hash)
     })?;
     module.register_alias("chain_getFinalisedHead", "chain_getFinalizedHead")?;
-    module.register_blocking_method("chain_getHeader", |params, chain, _| {
-        Ok::<_, ErrorObjectOwned>(chain.header_at(params.sequence().optional_next()?)?)
+    module.register_blocking_method("chain_getHeader", |params, api, _| {
+        Ok::<_, ErrorObjectOwned>(api.chain.header_at(params.sequence().optional_next()?)?)
     })?;
-    module.register_blocking_method("chain_getBlock", |params, chain, _| {
-        Ok::<_, ErrorObjectOwned>(block(&chain, params.sequence().optional_next()?)?)
+    module.register_blocking_method("chain_getBlock", |params, api, _| {
+        Ok::<_, ErrorObjectOwned>(block(&api.chain, params.sequence().optional_next()?)?)
     })?;
-    for (subscribe, notification, unsubscribe) in [
+    for (subscribe, notification, unsubscribe, aliases) in [
         (
             "chain_subscribeNewHeads",
             "chain_newHead",
             "chain_unsubscribeNewHeads",
+            &[
+                ("chain_subscribeNewHead", "chain_unsubscribeNewHead"),
+                ("subscribe_newHead", "unsubscribe_newHead"),
+            ][..],
         ),
         (
             "chain_subscribeFinalizedHeads",
             "chain_finalizedHead",
             "chain_unsubscribeFinalizedHeads",
+            &[(
+                "chain_subscribeFinalisedHeads",
+                "chain_unsubscribeFinalisedHeads",
+            )],
         ),
         (
             "chain_subscribeAllHeads",
             "chain_allHead",
             "chain_unsubscribeAllHeads",
+            &[],
         ),
     ] {
         module.register_subscription(
             subscribe,
             notification,
             unsubscribe,
-            |_, pending, chain, _| async move {
-                follow(pending, chain).await;
+            |_, pending, api, _| async move {
+                follow(pending, api).await;
             },
         )?;
+        for (alias, unsubscribe_alias) in aliases {
+            module.register_alias(alias, subscribe)?;
+            module.register_alias(unsubscribe_alias, unsubscribe)?;
+        }
     }
     Ok(())
 }
@@ -110,9 +123,10 @@ fn block(chain: &Chain, hash: Option<H256>) -> Result<Option<Value>, StorageErro
 }
 
 /// Sends the newest header and then every later one, without a gap.
-async fn follow(pending: PendingSubscriptionSink, chain: Arc<Chain>) {
+async fn follow(pending: PendingSubscriptionSink, api: Arc<Api>) {
+    let chain = &api.chain;
     let mut heads = chain.heads();
-    let Some(sink) = accept(pending).await else {
+    let Some((sink, _place)) = accept(pending, &api).await else {
         return;
     };
     let mut next = heads.borrow().header.number;
@@ -122,7 +136,7 @@ async fn follow(pending: PendingSubscriptionSink, chain: Arc<Chain>) {
             let header = if next == newest.number {
                 Some(newest.clone())
             } else {
-                missed(&chain, next).await
+                missed(chain, next).await
             };
             let Some(header) = header else { return };
             if !notify(&sink, &header).await {

@@ -1,8 +1,8 @@
 //! Errors in the codes and words that clients of Substrate nodes look for.
 
 use crate::{
-    chain::SubmitError, engine::ReadError, pool::Refusal, storage::StorageError,
-    transaction::DecodeError,
+    author::OrderError, chain::SubmitError, engine::ReadError, pool::Refusal,
+    storage::StorageError, transaction::DecodeError,
 };
 use jsonrpsee::types::{ErrorObjectOwned, error::INVALID_PARAMS_CODE};
 use sp_runtime::transaction_validity::InvalidTransaction;
@@ -14,6 +14,7 @@ const UNKNOWN_VALIDITY: i32 = 1_011;
 const ALREADY_IMPORTED: i32 = 1_013;
 const TOO_LOW_PRIORITY: i32 = 1_014;
 const IMMEDIATELY_DROPPED: i32 = 1_016;
+const TOO_MANY_SUBSCRIPTIONS: i32 = -32_006;
 
 fn error(code: i32, message: impl Into<String>, data: Option<String>) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(code, message, data)
@@ -31,6 +32,25 @@ pub fn bad_parameter(reason: impl std::fmt::Display) -> ErrorObjectOwned {
 /// A failure of the node or of what was asked of it, "Client error" in Substrate's words.
 pub fn client(reason: impl std::fmt::Display) -> ErrorObjectOwned {
     error(CLIENT, format!("Client error: {reason}"), None)
+}
+
+/// The node has no room for one more subscription.
+pub fn too_many_subscriptions() -> ErrorObjectOwned {
+    error(
+        TOO_MANY_SUBSCRIPTIONS,
+        "Too many subscriptions on the node",
+        None,
+    )
+}
+
+impl From<OrderError> for ErrorObjectOwned {
+    fn from(failure: OrderError) -> Self {
+        match failure {
+            OrderError::Read(failure) => failure.into(),
+            OrderError::Stopped => client(failure),
+            mistake => bad_parameter(mistake),
+        }
+    }
 }
 
 impl From<StorageError> for ErrorObjectOwned {
@@ -72,7 +92,7 @@ impl From<SubmitError> for ErrorObjectOwned {
                 "Priority is too low",
                 Some("The transaction has too low priority to replace another transaction already in the pool.".into()),
             ),
-            SubmitError::Refused { refusal: Refusal::Full, .. } => error(
+            SubmitError::Refused { .. } => error(
                 IMMEDIATELY_DROPPED,
                 "Immediately Dropped",
                 Some("The transaction couldn't enter the pool because of the limit".into()),

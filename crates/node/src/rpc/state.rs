@@ -1,7 +1,7 @@
 //! `state_*`: storage, runtime functions and the runtime's version.
 
 use super::{
-    Module, accept,
+    Api, Module, accept,
     error::{bad_parameter, client},
     notify,
 };
@@ -19,7 +19,8 @@ use jsonrpsee::{
 };
 use pallet_transaction_payment::RuntimeDispatchInfo;
 use serde_json::{Value, json};
-use sp_core::{Bytes, H256};
+use sp_core::{Bytes, H256, Hasher};
+use sp_runtime::traits::BlakeTwo256;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
@@ -33,63 +34,86 @@ const MAX_QUERY: usize = 10_000;
 const MAX_FOLLOWED: usize = 128;
 
 pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
-    module.register_blocking_method("state_getStorage", |params, chain, _| {
+    module.register_blocking_method("state_getStorage", |params, api, _| {
         let mut params = params.sequence();
         let key: Bytes = params.next()?;
-        let state = chain.state_at(params.optional_next()?)?;
+        let state = api.chain.state_at(params.optional_next()?)?;
         Ok::<_, ErrorObjectOwned>(state.get(&key)?.map(Bytes))
     })?;
     module.register_alias("state_getStorageAt", "state_getStorage")?;
-    module.register_blocking_method("state_getKeysPaged", |params, chain, _| {
-        keys_paged(&chain, &params)
+    module.register_blocking_method("state_getStorageSize", |params, api, _| {
+        let mut params = params.sequence();
+        let key: Bytes = params.next()?;
+        let state = api.chain.state_at(params.optional_next()?)?;
+        Ok::<_, ErrorObjectOwned>(state.get(&key)?.map(|value| value.len()))
+    })?;
+    module.register_alias("state_getStorageSizeAt", "state_getStorageSize")?;
+    module.register_blocking_method("state_getStorageHash", |params, api, _| {
+        let mut params = params.sequence();
+        let key: Bytes = params.next()?;
+        let state = api.chain.state_at(params.optional_next()?)?;
+        Ok::<_, ErrorObjectOwned>(state.get(&key)?.map(|value| BlakeTwo256::hash(&value)))
+    })?;
+    module.register_alias("state_getStorageHashAt", "state_getStorageHash")?;
+    module.register_blocking_method("state_getKeysPaged", |params, api, _| {
+        keys_paged(&api.chain, &params)
     })?;
     module.register_alias("state_getKeysPagedAt", "state_getKeysPaged")?;
-    module.register_blocking_method("state_getKeys", |params, chain, _| keys(&chain, &params))?;
-    module.register_blocking_method("state_queryStorageAt", |params, chain, _| {
-        query(&chain, &params)
+    module.register_blocking_method("state_getKeys", |params, api, _| keys(&api.chain, &params))?;
+    module.register_blocking_method("state_queryStorageAt", |params, api, _| {
+        query(&api.chain, &params)
     })?;
-    module.register_blocking_method("state_call", |params, chain, _| {
+    module.register_blocking_method("state_call", |params, api, _| {
         let mut params = params.sequence();
         let (function, arguments): (String, Bytes) = (params.next()?, params.next()?);
         call(
-            &chain.state_at(params.optional_next()?)?,
+            &api.chain.state_at(params.optional_next()?)?,
             &function,
             &arguments,
         )
         .map(Bytes)
     })?;
-    module.register_blocking_method("state_getMetadata", |params, chain, _| {
-        let state = chain.state_at(params.sequence().optional_next()?)?;
+    module.register_alias("state_callAt", "state_call")?;
+    module.register_blocking_method("state_getMetadata", |params, api, _| {
+        let state = api.chain.state_at(params.sequence().optional_next()?)?;
         decode(&call(&state, "Metadata_metadata", &[])?).map(Bytes)
     })?;
-    module.register_blocking_method("state_getRuntimeVersion", |params, chain, _| {
+    module.register_blocking_method("state_getRuntimeVersion", |params, api, _| {
         // The program holds one runtime; the block only has to exist.
-        chain.state_at(params.sequence().optional_next()?)?;
+        api.chain.state_at(params.sequence().optional_next()?)?;
         Ok::<_, ErrorObjectOwned>(json!(VERSION))
     })?;
     module.register_alias("chain_getRuntimeVersion", "state_getRuntimeVersion")?;
-    module.register_blocking_method("payment_queryInfo", |params, chain, _| {
-        query_info(&chain, &params)
+    module.register_blocking_method("payment_queryInfo", |params, api, _| {
+        query_info(&api.chain, &params)
     })?;
     module.register_subscription(
         "state_subscribeRuntimeVersion",
         "state_runtimeVersion",
         "state_unsubscribeRuntimeVersion",
-        |_, pending, _, _| async move {
-            let Some(sink) = accept(pending).await else {
+        |_, pending, api, _| async move {
+            let Some((sink, _place)) = accept(pending, &api).await else {
                 return;
             };
             notify(&sink, &VERSION).await;
             sink.closed().await;
         },
     )?;
+    module.register_alias(
+        "chain_subscribeRuntimeVersion",
+        "state_subscribeRuntimeVersion",
+    )?;
+    module.register_alias(
+        "chain_unsubscribeRuntimeVersion",
+        "state_unsubscribeRuntimeVersion",
+    )?;
     module.register_subscription(
         "state_subscribeStorage",
         "state_storage",
         "state_unsubscribeStorage",
-        |params, pending, chain, _| async move {
+        |params, pending, api, _| async move {
             match followed_keys(&params) {
-                Ok(keys) => follow(keys, pending, chain).await,
+                Ok(keys) => follow(keys, pending, api).await,
                 Err(error) => pending.reject(error).await,
             }
         },
@@ -190,16 +214,16 @@ fn followed_keys(params: &Params<'_>) -> Result<Vec<Bytes>, ErrorObjectOwned> {
 }
 
 /// Sends the values of all keys at once, and again whenever one has changed.
-async fn follow(keys: Vec<Bytes>, pending: PendingSubscriptionSink, chain: Arc<Chain>) {
-    let mut heads = chain.heads();
-    let Some(sink) = accept(pending).await else {
+async fn follow(keys: Vec<Bytes>, pending: PendingSubscriptionSink, api: Arc<Api>) {
+    let mut heads = api.chain.heads();
+    let Some((sink, _place)) = accept(pending, &api).await else {
         return;
     };
     let keys = Arc::new(keys);
     let mut sent: Option<Changes> = None;
     loop {
         let block = heads.borrow_and_update().hash;
-        let (chain, asked) = (chain.clone(), keys.clone());
+        let (chain, asked) = (api.chain.clone(), keys.clone());
         let read = spawn_blocking(move || read_all(&chain.state_at(Some(block))?, &asked)).await;
         let Ok(Ok(values)) = read else { return };
         if sent.as_ref() != Some(&values) {

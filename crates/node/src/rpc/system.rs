@@ -18,12 +18,18 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         "system_properties",
         |_, _, _| json!({ "ss58Format": 42, "tokenDecimals": 9, "tokenSymbol": "TAO" }),
     )?;
-    module.register_blocking_method("system_accountNextIndex", |params, chain, _| {
+    module.register_method("system_peers", |_, _, _| json!([]))?;
+    module.register_method("system_nodeRoles", |_, _, _| ["Authority"])?;
+    module.register_method("system_syncState", |_, api, _| {
+        let number = api.chain.head().header.number;
+        json!({ "startingBlock": number, "currentBlock": number, "highestBlock": number })
+    })?;
+    module.register_blocking_method("system_accountNextIndex", |params, api, _| {
         let address: String = params.one()?;
         let account: AccountId = address
             .parse()
             .map_err(|reason| bad_parameter(format!("{address:?} is not an account: {reason}")))?;
-        Ok::<_, ErrorObjectOwned>(chain.next_nonce(account)?)
+        Ok::<_, ErrorObjectOwned>(api.chain.next_nonce(&account)?)
     })?;
     module.register_alias("account_nextIndex", "system_accountNextIndex")
 }

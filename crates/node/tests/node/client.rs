@@ -26,8 +26,9 @@ pub fn options(database: Option<&Path>) -> NodeOptions {
     NodeOptions {
         database: database.map(Path::to_owned),
         listen: ([127, 0, 0, 1], 0).into(),
-        block_time: Duration::from_millis(20),
-        genesis: genesis::development(&[]),
+        block_time: Duration::from_millis(20).into(),
+        genesis: Some(genesis::development(&[])),
+        ..NodeOptions::default()
     }
 }
 

@@ -154,7 +154,7 @@ async fn a_newer_schema_is_refused() {
     write
         .open_table(META)
         .expect("meta")
-        .insert("schema", 2)
+        .insert("schema", 3)
         .expect("a row");
     write.commit().expect("a commit");
     drop(database);
@@ -162,7 +162,7 @@ async fn a_newer_schema_is_refused() {
     assert!(
         matches!(
             error,
-            StartError::Open(OpenError::NewerSchema { found: 2, .. })
+            StartError::Open(OpenError::NewerSchema { found: 3, .. })
         ),
         "{error}"
     );
@@ -207,7 +207,7 @@ async fn another_genesis_is_refused() {
     let (_home, path) = home();
     start_on(&path).await.0.stop().await;
     let mut other = options(Some(&path));
-    other.genesis = development(&[(account("Guest"), TAO)]);
+    other.genesis = Some(development(&[(account("Guest"), TAO)]));
     let Err(error) = Node::start(other).await else {
         panic!("the node started")
     };
@@ -229,7 +229,7 @@ async fn another_genesis_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unusable_genesis_is_refused() {
     let mut options = options(None);
-    options.genesis = development(&[(account("Guest"), 1)]);
+    options.genesis = Some(development(&[(account("Guest"), 1)]));
     let Err(error) = Node::start(options).await else {
         panic!("the node started")
     };
@@ -281,7 +281,7 @@ async fn pay_and_tell(path: PathBuf) {
 /// A child's part: seals as fast as it can until it cannot, and prints why.
 async fn seal_and_tell(path: PathBuf) {
     let mut options = options(Some(&path));
-    options.block_time = Duration::from_millis(1);
+    options.block_time = Duration::from_millis(1).into();
     let node = Node::start(options).await.expect("the node starts");
     println!("gave-up {}", node.failed().await);
     node.stop().await;
@@ -393,7 +393,7 @@ async fn a_full_disk_ends_the_node_with_its_reason() {
 async fn a_long_chain_is_reopened_and_read_from_end_to_end() {
     let (_home, path) = home();
     let mut options = options(Some(&path));
-    options.block_time = Duration::from_millis(1);
+    options.block_time = Duration::from_millis(1).into();
     let node = Node::start(options).await.expect("the node starts");
     let client = Client::connect(&node.url()).await;
     let genesis = client.genesis_hash().await;

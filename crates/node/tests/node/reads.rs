@@ -83,7 +83,7 @@ async fn a_page_has_at_most_a_thousand_keys() {
     let crowd: Vec<_> = (0..1_100_u32)
         .map(|index| (blake2_256(&index.to_le_bytes()).into(), TAO))
         .collect();
-    options.genesis = agon_node::genesis::development(&crowd);
+    options.genesis = Some(agon_node::genesis::development(&crowd));
     let node = agon_node::Node::start(options)
         .await
         .expect("the node starts");
