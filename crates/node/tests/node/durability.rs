@@ -6,7 +6,7 @@ use agon_node::{
     genesis::{TAO, development},
 };
 use jsonrpsee::rpc_params;
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_json::json;
 use std::{
     env,
@@ -224,6 +224,120 @@ async fn another_genesis_is_refused() {
     );
     // The refusal has changed nothing.
     start_on(&path).await.0.stop().await;
+
+    // The inputs are compared, so their order does not matter, and without any the chain goes on.
+    let mut same = options(Some(&path));
+    same.genesis.as_mut().expect("a genesis").endowed.reverse();
+    Node::start(same)
+        .await
+        .expect("the same chain")
+        .stop()
+        .await;
+    let mut any = options(Some(&path));
+    any.genesis = None;
+    Node::start(any)
+        .await
+        .expect("whatever is there")
+        .stop()
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_whose_runtime_made_another_first_state_goes_on() {
+    let (_home, path) = home();
+    let (node, client) = start_on(&path).await;
+    client.wait_blocks(2).await;
+    node.stop().await;
+    // As an older runtime would have left it: another genesis block, begun from the same inputs.
+    let database = Database::open(&path).expect("the file is free again");
+    let write = database.begin_write().expect("a transaction");
+    {
+        let mut headers = write.open_table(HEADERS).expect("headers");
+        let mut first = headers
+            .get(0)
+            .expect("a read")
+            .expect("a row")
+            .value()
+            .to_vec();
+        first[40] ^= 1; // inside the state root
+        headers.insert(0, &first[..]).expect("a row");
+    }
+    write.commit().expect("a commit");
+    drop(database);
+    let (node, client) = start_on(&path).await;
+    client.wait_blocks(1).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_schema_is_refused() {
+    let (_home, path) = home();
+    start_on(&path).await.0.stop().await;
+    let database = Database::open(&path).expect("the file is free again");
+    let write = database.begin_write().expect("a transaction");
+    let mut meta = write.open_table(META).expect("meta");
+    meta.insert("schema", 1).expect("a row");
+    drop(meta);
+    write.commit().expect("a commit");
+    drop(database);
+    let error = refused(&path).await;
+    assert!(
+        error.to_string().contains("written by an older version"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_not_whole_replaces_nothing() {
+    use agon_node::snapshot::{self, SnapshotError};
+    let (home, path) = home();
+    let (node, client) = start_on(&path).await;
+    client.wait_blocks(5).await;
+    node.stop().await;
+    let copy = home.path().join("copy.redb");
+    let taken = snapshot::take(&path, &copy).expect("a whole chain");
+    assert_eq!(taken.number, stored_head(&path));
+    assert!(matches!(
+        snapshot::take(&path, &copy),
+        Err(SnapshotError::Exists(_))
+    ));
+    assert!(matches!(
+        snapshot::restore(&copy, &path, false),
+        Err(SnapshotError::Exists(_))
+    ));
+
+    let database = Database::open(&copy).expect("the copy");
+    let write = database.begin_write().expect("a transaction");
+    write
+        .open_table(HEADERS)
+        .expect("headers")
+        .remove(2)
+        .expect("a row");
+    write.commit().expect("a commit");
+    drop(database);
+    let before = std::fs::read(&path).expect("the chain");
+    let error = snapshot::restore(&copy, &path, true).expect_err("block 2 is missing");
+    assert!(error.to_string().contains("block 2 is missing"), "{error}");
+    std::fs::write(&copy, "not a database").expect("a file");
+    assert!(snapshot::restore(&copy, &path, true).is_err());
+    assert!(std::fs::read(&path).expect("the chain").len() == before.len());
+    let mut directory = std::fs::read_dir(path.parent().expect("a parent")).expect("a directory");
+    assert!(!directory.any(|entry| {
+        entry
+            .expect("an entry")
+            .path()
+            .to_string_lossy()
+            .ends_with("unfinished")
+    }));
+
+    let (node, client) = start_on(&path).await;
+    client.wait_blocks(1).await;
+    let running = snapshot::restore(&path, &path, true).expect_err("a node runs on it");
+    assert!(
+        matches!(running, SnapshotError::Open(OpenError::Locked { .. })),
+        "{running}"
+    );
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
