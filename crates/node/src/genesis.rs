@@ -2,9 +2,9 @@
 
 use crate::beacon;
 use agon_runtime::{AccountId, Balance, genesis::Genesis};
-use agon_timelock::{Beacon, PublicKey};
+use agon_timelock::{Beacon, InvalidPoint, PublicKey};
 use serde::{Deserialize, Serialize};
-use sp_core::{Pair, sr25519};
+use sp_core::{Bytes, Pair, sr25519};
 
 /// One TAO in rao.
 pub const TAO: Balance = 1_000_000_000;
@@ -61,18 +61,15 @@ pub enum DocumentError {
     /// Not JSON, or not of this form.
     #[error("not a genesis: {0}")]
     Form(#[from] serde_json::Error),
-    /// The beacon's public key is none.
-    #[error(
-        "beacon.public_key: 192 hexadecimal digits of a compressed point of BLS12-381's G2 are wanted"
-    )]
-    Beacon,
+    /// The beacon's key is no key.
+    #[error("the beacon: {0}")]
+    Beacon(#[from] InvalidPoint),
     /// Written by another version of this program.
     #[error("its schema is {0} and this program reads {SCHEMA}")]
     Schema(u32),
 }
 
-/// A genesis file: `{"schema": 1, "sudo": "5…", "endowed": [{"account": "5…", "rao": 1000}]}`, and `beacon` where it is
-/// not drand's quicknet.
+/// A genesis file: `{"schema": 1, "sudo": "5…", "endowed": [{"account": "5…", "rao": 1000}], "beacon": null}`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -81,20 +78,39 @@ struct Document {
     sudo: AccountId,
     /// Who owns what.
     endowed: Vec<Endowment>,
-    /// The randomness beacon; drand's quicknet if none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The randomness beacon; drand's quicknet when absent.
     beacon: Option<BeaconDocument>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BeaconDocument {
-    /// Hexadecimal.
-    public_key: String,
-    /// Seconds from one round to the next.
+    /// In hexadecimal, compressed.
+    public_key: Bytes,
     period: u32,
-    /// When round 1 is published, in seconds since 1970.
     genesis_time: u64,
+}
+
+impl From<Beacon> for BeaconDocument {
+    fn from(beacon: Beacon) -> Self {
+        Self {
+            public_key: Bytes(beacon.public_key.to_bytes().to_vec()),
+            period: beacon.period,
+            genesis_time: beacon.genesis_time,
+        }
+    }
+}
+
+impl TryFrom<BeaconDocument> for Beacon {
+    type Error = InvalidPoint;
+
+    fn try_from(document: BeaconDocument) -> Result<Self, InvalidPoint> {
+        Ok(Self {
+            public_key: PublicKey::from_bytes(&document.public_key)?,
+            period: document.period.max(1),
+            genesis_time: document.genesis_time,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,25 +143,9 @@ pub fn to_json(genesis: &Genesis) -> String {
             .into_iter()
             .map(|(account, rao)| Endowment { account, rao })
             .collect(),
-        beacon: beacon.map(|beacon| BeaconDocument {
-            public_key: hex::encode(beacon.public_key.to_bytes()),
-            period: beacon.period,
-            genesis_time: beacon.genesis_time,
-        }),
+        beacon: beacon.map(Into::into),
     };
     serde_json::to_string_pretty(&document).expect("accounts and numbers have a form in JSON")
-}
-
-fn read_beacon(document: BeaconDocument) -> Result<Beacon, DocumentError> {
-    let bytes: [u8; 96] = hex::decode(&document.public_key)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(DocumentError::Beacon)?;
-    Ok(Beacon {
-        public_key: PublicKey::from_bytes(&bytes).map_err(|_| DocumentError::Beacon)?,
-        period: document.period.max(1),
-        genesis_time: document.genesis_time,
-    })
 }
 
 /// Reads the text of a genesis file.
@@ -163,6 +163,6 @@ pub fn from_json(text: &str) -> Result<Genesis, DocumentError> {
             .map(|endowment| (endowment.account, endowment.rao))
             .collect(),
         sudo: document.sudo,
-        beacon: document.beacon.map(read_beacon).transpose()?,
+        beacon: document.beacon.map(Beacon::try_from).transpose()?,
     }))
 }

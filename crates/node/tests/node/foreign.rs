@@ -1,7 +1,10 @@
 //! Clients we did not write.
 
-use crate::client::{account, start};
-use agon_node::genesis::{TAO, development_pair};
+use crate::client::{Client, account, options};
+use agon_node::{
+    BlockTime, Node,
+    genesis::{TAO, development_pair},
+};
 use sp_core::{Pair, sr25519};
 use subxt::{
     OnlineClient, PolkadotConfig,
@@ -22,7 +25,11 @@ impl subxt::tx::Signer<PolkadotConfig> for Signer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn subxt_reads_submits_and_watches() {
-    let (node, client) = start().await;
+    // Its transactions live for 32 blocks, which must not pass while a busy machine signs one.
+    let mut options = options(None);
+    options.block_time = BlockTime::Instant;
+    let node = Node::start(options).await.expect("the node starts");
+    let client = Client::connect(&node.url()).await;
     let api = OnlineClient::<PolkadotConfig>::from_insecure_url(node.url())
         .await
         .expect("subxt connects");
