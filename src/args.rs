@@ -1,6 +1,9 @@
 //! What can be typed. Names with a dot are the ones Bittensor users know.
 
+mod chain;
 pub mod node;
+
+pub use chain::*;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,8 +23,16 @@ pub struct Arguments {
 pub enum Command {
     /// Run a whole network: a local chain, validators and miners in a skin-lesion competition.
     Up(Up),
-    /// Create, regenerate and list wallets.
+    /// Create, regenerate and list wallets; see and move what they hold.
     Wallet(Wallet),
+    /// List, found, register on and set up subnets.
+    Subnet(Subnet),
+    /// Stake, withdraw and move stake.
+    Stake(Stake),
+    /// Set, commit to, reveal and show weights.
+    Weights(Weights),
+    /// Publish something as a hotkey, and read what hotkeys have published.
+    Commitment(Commitment),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }
@@ -105,6 +116,14 @@ pub enum WalletVerb {
     List(ListWallets),
     /// Sign a message with the coldkey or the hotkey.
     Sign(SignMessage),
+    /// Show what a coldkey holds.
+    Balance(ShowBalance),
+    /// Send TAO.
+    Transfer(Transfer),
+    /// Show a wallet's hotkeys with their places on the subnets.
+    Overview(Overview),
+    /// Take TAO from a development chain.
+    Faucet(Faucet),
 }
 
 #[derive(Debug, Args)]

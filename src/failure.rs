@@ -1,5 +1,6 @@
 //! How a command ends when it does not succeed: whose fault it was decides the exit status.
 
+use crate::printer::say;
 use std::process::ExitCode;
 
 /// Why a command failed.
@@ -23,11 +24,11 @@ impl Failure {
     pub fn report(self) -> ExitCode {
         match self {
             Self::User(error) => {
-                eprintln!("error: {error:#}");
+                say(&format!("error: {error:#}"));
                 ExitCode::from(2)
             }
             Self::Ours(error) => {
-                eprintln!("agon failed: {error:#}");
+                say(&format!("agon failed: {error:#}"));
                 ExitCode::from(1)
             }
             Self::Interrupted => ExitCode::from(130),

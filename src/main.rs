@@ -1,10 +1,13 @@
 //! The binary `agon`: what can be typed, settings and printing. It decides nothing about the chain,
 //! training or judging; the crates under `crates/` do, and [`commands`] puts them together.
 
+mod amount;
 mod args;
 mod commands;
 mod failure;
+mod hints;
 mod logging;
+mod memory;
 mod printer;
 
 use args::{Arguments, Command};
@@ -27,7 +30,11 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Up(up) => runtime.block_on(commands::up::run(up, &arguments.logging)),
-        Command::Wallet(wallet) => commands::wallet::run(wallet),
+        Command::Wallet(wallet) => runtime.block_on(commands::wallet::run(wallet)),
+        Command::Subnet(subnet) => runtime.block_on(commands::subnet::run(subnet)),
+        Command::Stake(stake) => runtime.block_on(commands::stake::run(stake)),
+        Command::Weights(weights) => runtime.block_on(commands::weights::run(weights)),
+        Command::Commitment(commitment) => runtime.block_on(commands::commitment::run(commitment)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

@@ -2,8 +2,25 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Result, Write};
 use std::sync::Mutex;
+
+/// One result, on standard output. That nobody reads any more (`agon … | head`) is no failure.
+///
+/// # Errors
+/// When it cannot be written for another reason, for example to a full disk.
+pub fn result(text: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// One line of talk, on standard error. If nobody can hear it, nothing is lost.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// Owns what is shown on the terminal.
 pub struct Printer {
@@ -27,12 +44,14 @@ impl Printer {
 
     /// One line of talk.
     pub fn say(&self, line: &str) {
-        self.bars.suspend(|| eprintln!("{line}"));
+        self.bars.suspend(|| say(line));
     }
 
     /// One result, on standard output.
     pub fn result(&self, text: &str) {
-        self.bars.suspend(|| println!("{text}"));
+        if let Err(error) = self.bars.suspend(|| result(text)) {
+            self.say(&format!("the result cannot be written: {error}"));
+        }
     }
 
     /// Move the bar called `name` to `done` of `total`; it appears with its first move and goes when

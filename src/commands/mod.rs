@@ -1,5 +1,10 @@
 //! One module a command. A command reads what was typed, calls the crates and prints.
 
+pub mod commitment;
 pub mod node;
+mod session;
+pub mod stake;
+pub mod subnet;
 pub mod up;
 pub mod wallet;
+pub mod weights;

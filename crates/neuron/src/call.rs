@@ -8,6 +8,8 @@ use subxt::dynamic::Value;
 use subxt::ext::scale_value::Composite;
 use subxt::tx::DynamicPayload;
 
+use crate::Identity;
+
 const SUBTENSOR: &str = "SubtensorModule";
 
 /// One call of the runtime with its arguments, not yet signed. Names and the order of arguments
@@ -19,6 +21,16 @@ pub struct Call {
     pallet: &'static str,
     name: String,
     arguments: Vec<Value>,
+}
+
+/// Within which price stake is bought or sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Rao of TAO per alpha, or of one alpha per another: the most that a buyer pays and the least
+    /// that a seller takes.
+    pub price: u64,
+    /// Whether less may be traded if not everything fits.
+    pub partial: bool,
 }
 
 /// The data of a commitment are longer than the chain stores.
@@ -54,9 +66,35 @@ impl Call {
         Self::new("Balances", "transfer_keep_alive", [address, rao.into()])
     }
 
+    /// Sends `rao` to `destination`, even when that ends the sender's account.
+    pub fn transfer_allow_death(destination: AccountId, rao: u64) -> Self {
+        let address = Value::unnamed_variant("Id", [account(destination)]);
+        Self::new("Balances", "transfer_allow_death", [address, rao.into()])
+    }
+
+    /// Sends all that can be sent to `destination`; `keep_alive` leaves the existential deposit.
+    pub fn transfer_all(destination: AccountId, keep_alive: bool) -> Self {
+        let address = Value::unnamed_variant("Id", [account(destination)]);
+        Self::new("Balances", "transfer_all", [address, keep_alive.into()])
+    }
+
     /// Creates a subnet with `hotkey` as its owner's hotkey. By the coldkey, who pays the lock.
     pub fn register_network(hotkey: AccountId) -> Self {
         Self::new(SUBTENSOR, "register_network", [account(hotkey)])
+    }
+
+    /// Creates a subnet that says at once what it is. By the coldkey, who pays the lock.
+    pub fn register_network_with_identity(hotkey: AccountId, identity: &Identity) -> Self {
+        let identity = Value::unnamed_variant("Some", [identity.named()]);
+        let arguments = [account(hotkey), identity];
+        Self::new(SUBTENSOR, "register_network_with_identity", arguments)
+    }
+
+    /// Says what a subnet is. By the owner's coldkey.
+    pub fn set_subnet_identity(netuid: u16, identity: &Identity) -> Self {
+        let fields = identity.texts().map(|(_, text)| Value::from_bytes(text));
+        let arguments = [netuid.into()].into_iter().chain(fields);
+        Self::new(SUBTENSOR, "set_subnet_identity", arguments)
     }
 
     /// Starts a subnet's emission. By the owner's coldkey.
@@ -73,10 +111,98 @@ impl Call {
         )
     }
 
+    /// Registers `hotkey` on a subnet if the price is at most `limit` rao. By the coldkey.
+    pub fn register_limit(netuid: u16, hotkey: AccountId, limit: u64) -> Self {
+        let arguments = [netuid.into(), account(hotkey), limit.into()];
+        Self::new(SUBTENSOR, "register_limit", arguments)
+    }
+
     /// Stakes `rao` of TAO on `hotkey` in a subnet. By the coldkey.
     pub fn add_stake(hotkey: AccountId, netuid: u16, rao: u64) -> Self {
         let arguments = [account(hotkey), netuid.into(), rao.into()];
         Self::new(SUBTENSOR, "add_stake", arguments)
+    }
+
+    /// As [`Call::add_stake`], for at most `limit`: what does not fit within it is left out if
+    /// that is allowed, or nothing is done. By the coldkey.
+    pub fn add_stake_limit(hotkey: AccountId, netuid: u16, rao: u64, limit: Limit) -> Self {
+        let arguments = [account(hotkey), netuid.into(), rao.into()];
+        let arguments = arguments.into_iter().chain(limit.arguments());
+        Self::new(SUBTENSOR, "add_stake_limit", arguments)
+    }
+
+    /// Withdraws `alpha` rao of a subnet's token from `hotkey`. By the coldkey.
+    pub fn remove_stake(hotkey: AccountId, netuid: u16, alpha: u64) -> Self {
+        let arguments = [account(hotkey), netuid.into(), alpha.into()];
+        Self::new(SUBTENSOR, "remove_stake", arguments)
+    }
+
+    /// As [`Call::remove_stake`], for at least `limit`. By the coldkey.
+    pub fn remove_stake_limit(hotkey: AccountId, netuid: u16, alpha: u64, limit: Limit) -> Self {
+        let arguments = [account(hotkey), netuid.into(), alpha.into()];
+        let arguments = arguments.into_iter().chain(limit.arguments());
+        Self::new(SUBTENSOR, "remove_stake_limit", arguments)
+    }
+
+    /// Withdraws everything from `hotkey` in a subnet, for at least `limit` rao of TAO per alpha
+    /// if there is one. By the coldkey.
+    pub fn remove_stake_full_limit(hotkey: AccountId, netuid: u16, limit: Option<u64>) -> Self {
+        let limit = match limit {
+            Some(limit) => Value::unnamed_variant("Some", [limit.into()]),
+            None => Value::unnamed_variant("None", []),
+        };
+        let arguments = [account(hotkey), netuid.into(), limit];
+        Self::new(SUBTENSOR, "remove_stake_full_limit", arguments)
+    }
+
+    /// Moves `alpha` rao of stake from one hotkey and subnet (`origin`) to another. By the coldkey.
+    pub fn move_stake(origin: (AccountId, u16), destination: (AccountId, u16), alpha: u64) -> Self {
+        let arguments = [
+            account(origin.0),
+            account(destination.0),
+            origin.1.into(),
+            destination.1.into(),
+            alpha.into(),
+        ];
+        Self::new(SUBTENSOR, "move_stake", arguments)
+    }
+
+    /// Moves `alpha` rao of stake on `hotkey` to another subnet if the price of the origin's
+    /// alpha in the destination's is at least `limit`. By the coldkey.
+    pub fn swap_stake_limit(
+        hotkey: AccountId,
+        origin: u16,
+        destination: u16,
+        alpha: u64,
+        limit: Limit,
+    ) -> Self {
+        let arguments = [
+            account(hotkey),
+            origin.into(),
+            destination.into(),
+            alpha.into(),
+        ];
+        let arguments = arguments.into_iter().chain(limit.arguments());
+        Self::new(SUBTENSOR, "swap_stake_limit", arguments)
+    }
+
+    /// Gives `alpha` rao of stake on `hotkey` to another coldkey, in another subnet if
+    /// `destination` is one. By the coldkey.
+    pub fn transfer_stake(
+        coldkey: AccountId,
+        hotkey: AccountId,
+        origin: u16,
+        destination: u16,
+        alpha: u64,
+    ) -> Self {
+        let arguments = [
+            account(coldkey),
+            account(hotkey),
+            origin.into(),
+            destination.into(),
+            alpha.into(),
+        ];
+        Self::new(SUBTENSOR, "transfer_stake", arguments)
     }
 
     /// Publishes where the signer's axon listens. `version` is that of the software, `protocol` 4
@@ -181,6 +307,11 @@ impl Call {
         Self::new("AdminUtils", name, arguments)
     }
 
+    /// A call of the subnet module by its name, with its arguments in order.
+    pub fn subtensor(name: &str, arguments: impl IntoIterator<Item = Value>) -> Self {
+        Self::new(SUBTENSOR, name, arguments)
+    }
+
     /// `call` with the rights of the chain's root. By the sudo key. For several, put the batch into
     /// the sudo: a sudo in a batch does not undo what came before it.
     pub fn sudo(call: Self) -> Self {
@@ -203,6 +334,12 @@ impl fmt::Display for Call {
     /// `Pallet.name`, without the arguments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.pallet, self.name)
+    }
+}
+
+impl Limit {
+    fn arguments(self) -> [Value; 2] {
+        [self.price.into(), self.partial.into()]
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use agon_keys::AccountId;
 use subxt::error::OnlineClientAtBlockError;
+use subxt::rpcs::Error as RpcError;
 use tokio::time::timeout;
 
 use crate::commitments::Placements;
@@ -17,6 +19,31 @@ use crate::{ChainState, H256};
 pub struct ChainClient {
     inner: Arc<Inner>,
 }
+
+/// Why an account was not given anything.
+#[derive(Debug, thiserror::Error)]
+pub enum GiveError {
+    /// The node has no such method.
+    #[error(
+        "{url} is no node for development: it gives nothing away; start one with `agon node run --dev`"
+    )]
+    NotForDevelopment {
+        /// The node's address.
+        url: String,
+    },
+    /// The node could not be asked, or refused.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// There was no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// JSON-RPC's code for a method that is not there.
+const METHOD_NOT_FOUND: i32 = -32601;
+
+/// Any answer: the one to `dev_setBalance` says nothing.
+type RawAnswer = serde::de::IgnoredAny;
 
 struct Inner {
     url: String,
@@ -139,6 +166,32 @@ impl ChainClient {
                 return self.finalized().await;
             }
         }
+    }
+
+    /// Makes `rao` the free balance of an account, as only a development chain does
+    /// (`dev_setBalance`), and waits a few blocks for it.
+    ///
+    /// # Errors
+    /// When the node is none for development, or does not do it.
+    pub async fn give(&self, account: AccountId, rao: u64) -> Result<ChainState, GiveError> {
+        let connection = self.connection().await?;
+        let params = subxt::rpcs::rpc_params![account.to_string(), rao];
+        let answer = async {
+            match connection.rpc.request("dev_setBalance", params).await {
+                Err(RpcError::User(error)) if error.code == METHOD_NOT_FOUND => Ok(None),
+                other => other.map(|_: RawAnswer| Some(())),
+            }
+        };
+        let given = connection.ask("dev_setBalance", answer).await?;
+        given.ok_or_else(|| GiveError::NotForDevelopment {
+            url: self.url().to_owned(),
+        })?;
+        let mut state = self.finalized().await?;
+        let last = state.number() + 3;
+        while state.number() < last && state.balance(account).await? != rao {
+            state = self.wait_for_block(state.number() + 1).await?;
+        }
+        Ok(state)
     }
 
     /// The living connection, made again if it was lost.

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agon_keys::AccountId;
 use agon_timelock::{Beacon, Ciphertext, PublicKey, Randomness, WeightsPlaintext, weights_hash};
+use serde::{Deserialize, Serialize};
 use subxt::ext::scale_decode::DecodeAsType;
 
-use crate::{Call, ChainState, ReadError};
+use crate::{Call, ChainState, H256, ReadError};
 
 /// The chain's own rule: after this many blocks without an epoch one runs.
 const MAX_BLOCKS_SINCE_STEP: u64 = 50_400;
@@ -39,7 +40,7 @@ pub struct Schedule {
 }
 
 /// Weights that were committed as a hash, and what their reveal needs. Keep it: without it they cannot be revealed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashedWeights {
     /// The subnet.
     pub netuid: u16,
@@ -135,18 +136,22 @@ impl HashedWeights {
         })
     }
 
-    /// The commit. By `hotkey`.
-    pub fn commit(&self, hotkey: AccountId) -> Call {
+    /// What `hotkey` commits to with these weights.
+    pub fn hash(&self, hotkey: AccountId) -> H256 {
         // The first mechanism's storage index is the netuid.
-        let hash = weights_hash(
+        H256(weights_hash(
             &hotkey.0,
             self.netuid,
             &self.uids,
             &self.weights,
             &self.salt,
             self.version_key,
-        );
-        Call::commit_weights(self.netuid, hash)
+        ))
+    }
+
+    /// The commit. By `hotkey`.
+    pub fn commit(&self, hotkey: AccountId) -> Call {
+        Call::commit_weights(self.netuid, self.hash(hotkey).0)
     }
 
     /// The reveal, valid only in its epoch. By the hotkey that committed.

@@ -169,13 +169,14 @@ pub enum ReadError {
     Inconsistent(#[from] crate::Inconsistent),
 }
 
-/// A socket and the three views of it that are used. Cheap to clone.
+/// A socket and the views of it that are used. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) url: Arc<str>,
     pub(crate) deadlines: Deadlines,
     pub(crate) api: OnlineClient<Config>,
     pub(crate) methods: LegacyRpcMethods<RpcConfigFor<Config>>,
+    pub(crate) rpc: RpcClient,
     socket: Arc<Socket>,
 }
 
@@ -235,7 +236,8 @@ impl Connection {
             url: url.into(),
             deadlines,
             api,
-            methods: LegacyRpcMethods::new(rpc),
+            methods: LegacyRpcMethods::new(rpc.clone()),
+            rpc,
             socket,
         })
     }

@@ -23,22 +23,30 @@ mod commit;
 mod commitments;
 mod connection;
 mod hash;
+mod hyperparameters;
 mod metagraph;
 mod signer;
+mod stake;
 mod state;
 mod submit;
+mod subnet;
+mod weights;
 
 /// The randomness beacon of a chain, as [`ChainState::beacon`] reads it.
 pub use agon_timelock::Beacon;
-pub use call::{Call, DataTooLong};
-pub use client::ChainClient;
+pub use call::{Call, DataTooLong, Limit};
+pub use client::{ChainClient, GiveError};
 pub use commit::{HashedWeights, NoRandomness, Schedule};
 pub use commitments::Commitment;
 pub use connection::{ConnectError, Deadlines, ReadError};
 pub use hash::H256;
+pub use hyperparameters::{BadSetting, HYPERPARAMETERS, Hyperparameter, Setting};
 pub use metagraph::{Axon, BadScore, Columns, Inconsistent, Metagraph, Weights};
 pub use signer::Signer;
+pub use stake::Stake;
 pub use state::{ChainState, Epoch, Hyperparameters};
-pub use submit::{Outcome, PrepareError, SignedCall};
+pub use submit::{Event, Outcome, PrepareError, SignedCall};
+pub use subnet::{Identity, ROOT, Subnet, TAO, Trade};
 /// One argument of a call, as [`Call::admin`] takes them: numbers and booleans convert into it.
 pub use subxt::dynamic::Value;
+pub use weights::{RevealTime, WeightCommit};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::time::Duration;
 
 use agon_keys::AccountId;
 use futures::TryStreamExt;
@@ -13,11 +14,14 @@ use subxt::storage::PrefixOf;
 use crate::connection::{Config, Connection, ReadError};
 use crate::{ChainClient, H256};
 
-const SUBTENSOR: &str = "SubtensorModule";
+pub(crate) const SUBTENSOR: &str = "SubtensorModule";
 
 /// The most entries that are taken from one map of one subnet. Subtensor allows some thousand uids
 /// at the very most.
 pub(crate) const MAX_ENTRIES: usize = 16_384;
+
+/// The time between two blocks of the public chain.
+const PUBLIC_BLOCK_TIME: Duration = Duration::from_secs(12);
 
 /// The most keys in one request.
 const KEYS_PER_REQUEST: usize = 512;
@@ -229,6 +233,26 @@ impl ChainState {
         })
     }
 
+    /// The time between two blocks: the mean of the latest ones, or the public chain's at its
+    /// beginning.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn block_time(&self) -> Result<Duration, ReadError> {
+        // The first block has no time.
+        let span = self.number().saturating_sub(1).min(16);
+        let hash = self.block_hash(self.number() - span).await?;
+        let Some(hash) = hash.filter(|_| span > 0) else {
+            return Ok(PUBLIC_BLOCK_TIME);
+        };
+        let earlier = self.client.at(hash).await?;
+        let (then, now) = tokio::try_join!(
+            earlier.read::<_, u64>("Timestamp", "Now", ()),
+            self.read::<_, u64>("Timestamp", "Now", ()),
+        )?;
+        Ok(Duration::from_millis(now.saturating_sub(then) / span))
+    }
+
     /// The settings of a subnet.
     ///
     /// # Errors
@@ -360,6 +384,38 @@ impl ChainState {
         })
     }
 
+    /// Whether the runtime has a storage item.
+    pub(crate) fn has_storage(&self, pallet: &str, item: &str) -> bool {
+        let pallet = self.at.metadata_ref().pallet_by_name(pallet);
+        let storage = pallet.and_then(|pallet| pallet.storage());
+        storage.is_some_and(|storage| storage.entry_by_name(item).is_some())
+    }
+
+    /// What a function of the runtime answers; `None` if the runtime has no such function.
+    pub(crate) async fn runtime<A, V>(
+        &self,
+        api: &str,
+        function: &str,
+        arguments: A,
+    ) -> Result<Option<V>, ReadError>
+    where
+        A: subxt::ext::frame_decode::runtime_apis::IntoEncodableValues,
+        V: DecodeAsType,
+    {
+        let known = self
+            .at
+            .metadata_ref()
+            .runtime_api_trait_by_name(api)
+            .is_some_and(|api| api.method_by_name(function).is_some());
+        if !known {
+            return Ok(None);
+        }
+        let what = self.name(api, function);
+        let call = subxt::dynamic::runtime_api_call::<A, V>(api, function, arguments);
+        let apis = self.at.runtime_apis();
+        self.connection.ask(&what, apis.call(call)).await.map(Some)
+    }
+
     /// The values of many keys of one map, in the order of the keys, in few round trips. Absent
     /// values are the default of the metadata.
     pub(crate) async fn many<K, V>(
@@ -368,6 +424,26 @@ impl ChainState {
         item: &str,
         keys: Vec<K>,
     ) -> Result<Vec<V>, ReadError>
+    where
+        K: IntoEncodableValues + IntoDecodableValues,
+        V: DecodeAsType,
+    {
+        let values = self.try_many(pallet, item, keys).await?;
+        let absent = || ReadError::Refused {
+            what: self.name(pallet, item),
+            reason: "the chain has no such value".to_owned(),
+        };
+        let values = values.into_iter().map(|value| value.ok_or_else(absent));
+        values.collect()
+    }
+
+    /// As [`ChainState::many`]; `None` where there is neither a value nor a default.
+    pub(crate) async fn try_many<K, V>(
+        &self,
+        pallet: &str,
+        item: &str,
+        keys: Vec<K>,
+    ) -> Result<Vec<Option<V>>, ReadError>
     where
         K: IntoEncodableValues + IntoDecodableValues,
         V: DecodeAsType,
@@ -404,8 +480,12 @@ impl ChainState {
         let decode = |key: &Vec<u8>| {
             let value = stored.get(key).and_then(Option::as_deref);
             let bytes = value.or(default.as_ref().map(|value| value.bytes()));
-            let bytes = &mut bytes.ok_or_else(absent)?;
-            V::decode_as_type(bytes, value_type, metadata.types()).map_err(|error| failure(&error))
+            let Some(mut bytes) = bytes else {
+                return Ok(None);
+            };
+            V::decode_as_type(&mut bytes, value_type, metadata.types())
+                .map(Some)
+                .map_err(|error| failure(&error))
         };
         keys.iter().map(decode).collect()
     }

@@ -5,7 +5,12 @@
 //! blocks (13 minutes of 12-second blocks) they can be in none any more. Between those two facts
 //! every question about a lost answer has an answer on the chain itself, however often it is asked.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use agon_keys::AccountId;
+use codec::{Compact, Decode, Encode};
 use serde::{Deserialize, Serialize};
 use subxt::config::DefaultExtrinsicParamsBuilder;
 use subxt::dynamic::{At, Value};
@@ -14,15 +19,18 @@ use subxt::events::Phase;
 use subxt::ext::scale_value::{Composite, ValueDef};
 use subxt::rpcs::{Error as RpcError, UserError};
 use subxt::utils::AccountId32;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::{Config, Connection, ReadError};
+use crate::connection::{Config, ConnectError, Connection, ReadError};
 use crate::signer::AsSubxt;
 use crate::{Call, ChainClient, ChainState, H256, Signer};
 
 /// For how many blocks a transaction may be included. Long enough for a busy chain and a node that
 /// restarts, short enough that an unanswered one is settled soon. A power of two.
 const PERIOD: u64 = 64;
+
+/// How long a submission waits before it tries again after its node could not be asked.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What became of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +74,52 @@ pub struct SignedCall {
     hash: H256,
     #[serde(with = "hexadecimal")]
     bytes: Vec<u8>,
+    #[serde(skip)]
+    offered: Offered,
+}
+
+/// Whether some node may hold the transaction: it was offered to one and not refused. From then on
+/// the refusal of another node decides nothing. Clones share it, as they share their bytes.
+#[derive(Clone, Debug)]
+struct Offered(Arc<AtomicBool>);
+
+impl Offered {
+    fn no() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+}
+
+impl Default for Offered {
+    /// What comes out of a journal may have been offered just before the process ended.
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl PartialEq for Offered {
+    /// What happened to a call is no part of what it is.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Offered {}
+
+/// What the runtime reported while it carried out an extrinsic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The pallet that reported it.
+    pub pallet: String,
+    /// The event's name.
+    pub name: String,
+    fields: Composite<()>,
+}
+
+impl Event {
+    /// The unsigned number at a position among the fields, also inside a newtype.
+    pub fn number(&self, position: usize) -> Option<u64> {
+        number(self.fields.at(position)?)
+    }
 }
 
 /// Why a call could not be signed. Nothing was sent.
@@ -153,7 +207,67 @@ impl ChainClient {
             birth: state.number(),
             hash: signed.hash().into(),
             bytes: signed.into_encoded(),
+            offered: Offered::no(),
         })
+    }
+
+    /// What the chain would take for `call` now, in rao, by its own estimate. Nothing is signed or
+    /// sent; 0 for calls that are free.
+    ///
+    /// # Errors
+    /// As [`ChainClient::prepare`].
+    pub async fn fee(&self, call: Call, payer: AccountId) -> Result<u64, PrepareError> {
+        // The estimate looks at the length of the signature and not at the signature.
+        struct Nobody(AccountId);
+        impl Signer for Nobody {
+            fn account(&self) -> AccountId {
+                self.0
+            }
+            fn sign(&self, _: &[u8]) -> [u8; 64] {
+                [0; 64]
+            }
+        }
+        let mut question = self.prepare(call, &Nobody(payer)).await?.bytes;
+        let length = u32::try_from(question.len()).unwrap_or(u32::MAX);
+        length.encode_to(&mut question);
+        let state = self.finalized().await?;
+        let what = "the fee";
+        let answer = state
+            .at
+            .runtime_apis()
+            .call_raw("TransactionPaymentApi_query_info", Some(&question))
+            .await
+            .map_err(|error| state.connection.failure(what, error))?;
+        // Weight of two compact numbers, class, fee.
+        <(Compact<u64>, Compact<u64>, u8, u64)>::decode(&mut &answer[..])
+            .map(|(_, _, _, fee)| fee)
+            .map_err(|error| state.connection.failure(what, error).into())
+    }
+
+    /// What the runtime reported while it carried out one extrinsic of a final block, in order.
+    ///
+    /// # Errors
+    /// When the node does not have the block, cannot be reached or does not answer.
+    pub async fn events(&self, block: H256, extrinsic: u32) -> Result<Vec<Event>, ReadError> {
+        let state = self.at(block).await?;
+        let what = format!("the events of block {}", state.number());
+        let events = state.at.events();
+        let events = state.connection.ask(&what, events.fetch()).await?;
+        let mut reported = Vec::new();
+        for event in events.iter() {
+            let event = event.map_err(|error| state.connection.failure(&what, error))?;
+            if event.phase() != Phase::ApplyExtrinsic(extrinsic) {
+                continue;
+            }
+            reported.push(Event {
+                pallet: event.pallet_name().to_owned(),
+                name: event.event_name().to_owned(),
+                fields: event
+                    .decode_fields_unchecked_as::<Composite<()>>()
+                    .map_err(|error| state.connection.failure(&what, error))?,
+            });
+        }
+        Ok(reported)
     }
 
     /// Brings a signed call into a block and waits until that is final. One deadline,
@@ -186,25 +300,40 @@ impl ChainClient {
         }
     }
 
+    /// Follows until there is an outcome; a node that cannot be asked is asked again.
     async fn send_until(&self, deadline: Instant, signed: &SignedCall) -> Outcome {
-        match timeout_at(deadline, self.follow(signed)).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(error)) => Outcome::Unknown {
-                reason: error.to_string(),
-            },
-            Err(_) => Outcome::Unknown {
-                reason: format!(
-                    "{} is in no final block after {:.1} s",
-                    signed.call,
-                    self.deadlines().submit.as_secs_f64()
-                ),
-            },
-        }
+        let mut trouble = None;
+        let outcome = timeout_at(deadline, async {
+            loop {
+                match self.follow(signed, &mut trouble).await {
+                    Ok(outcome) => return outcome,
+                    Err(error) if passes(&error) => trouble = Some(error.to_string()),
+                    Err(error) => {
+                        let reason = error.to_string();
+                        return Outcome::Unknown { reason };
+                    }
+                }
+                sleep(PAUSE).await;
+            }
+        });
+        outcome.await.unwrap_or_else(|_| Outcome::Unknown {
+            reason: format!(
+                "{} is in no final block after {:.1} s{}",
+                signed.call,
+                self.deadlines().submit.as_secs_f64(),
+                trouble.map_or(String::new(), |trouble| format!(" ({trouble})")),
+            ),
+        })
     }
 
     /// Looks, decides, sends, waits for the next block, and looks again. Every step can be
-    /// repeated, so it does not matter where an earlier attempt ended.
-    async fn follow(&self, signed: &SignedCall) -> Result<Outcome, ReadError> {
+    /// repeated, so it does not matter where an earlier attempt ended. `trouble` is told what a
+    /// node had against a call that another one may have.
+    async fn follow(
+        &self,
+        signed: &SignedCall,
+        trouble: &mut Option<String>,
+    ) -> Result<Outcome, ReadError> {
         let rejected = |error: String| Ok(Outcome::Rejected { error });
         if signed.genesis != self.genesis_hash() {
             return rejected(format!(
@@ -224,7 +353,13 @@ impl ChainClient {
                 next += 1;
             }
             if state.number() >= signed.last_block() {
-                return rejected("expired: no block included it in time".to_owned());
+                let refusal = trouble.take();
+                return rejected(match refusal {
+                    None => "expired: no block included it in time".to_owned(),
+                    Some(reason) => {
+                        format!("expired: no block included it in time ({reason})")
+                    }
+                });
             }
             if state.nonce(signed.account).await? > signed.nonce {
                 let nonce = signed.nonce;
@@ -232,11 +367,18 @@ impl ChainClient {
                     "another transaction of the account has taken its nonce {nonce}"
                 ));
             }
+            // Noted before the offer: without an answer to it, nobody knows.
+            let before = signed.offered.0.swap(true, Ordering::SeqCst);
             if let Some(reason) = offer(&state.connection, signed).await? {
                 // The pool also refuses what is in a block that is not final yet. Then, and only
                 // then, the nonce is used up, and by what will be seen there.
                 if next_index(&state.connection, signed.account).await? <= signed.nonce {
-                    return rejected(reason);
+                    if !before {
+                        signed.offered.0.store(false, Ordering::SeqCst);
+                        return rejected(reason);
+                    }
+                    // Another node may have it since an earlier offer; only blocks can tell.
+                    *trouble = Some(reason);
                 }
             }
             state = self.wait_for_block(state.number() + 1).await?;
@@ -284,6 +426,22 @@ impl ChainClient {
             extrinsic_index,
             fee,
         })
+    }
+}
+
+/// Whether asking again may help.
+fn passes(error: &ReadError) -> bool {
+    match error {
+        ReadError::Connect(error) => {
+            matches!(
+                error,
+                ConnectError::Unreachable { .. } | ConnectError::Late { .. }
+            )
+        }
+        ReadError::Disconnected { .. } | ReadError::Late { .. } | ReadError::Refused { .. } => true,
+        ReadError::NoSuchBlock { .. } | ReadError::TooMany { .. } | ReadError::Inconsistent(_) => {
+            false
+        }
     }
 }
 
@@ -464,11 +622,15 @@ mod tests {
             birth: 100,
             hash: H256([4; 32]),
             bytes: vec![0x84, 0, 255],
+            offered: Offered::no(),
         };
         assert_eq!(signed.last_block(), 163);
         let json = serde_json::to_string(&signed).unwrap();
         assert!(json.contains("\"bytes\":\"8400ff\""), "{json}");
-        assert_eq!(serde_json::from_str::<SignedCall>(&json).unwrap(), signed);
+        let read = serde_json::from_str::<SignedCall>(&json).unwrap();
+        assert_eq!(read, signed);
+        // Whoever reads a journal cannot know how far the writer came.
+        assert!(read.offered.0.load(Ordering::SeqCst) && !signed.offered.0.load(Ordering::SeqCst));
         assert!(serde_json::from_str::<SignedCall>(&json.replace("8400ff", "84zz")).is_err());
     }
 }

@@ -133,6 +133,42 @@ async fn a_call_without_an_answer_is_found_later() {
 }
 
 #[tokio::test]
+async fn another_nodes_refusal_decides_nothing_once_one_may_have_it() {
+    let slow = Duration::from_secs(1);
+    let node = start_at(any_port(), slow, genesis(100_000 * TAO)).await;
+    // The same genesis and other blocks: it refuses what was signed for the first.
+    let other = start_at(any_port(), slow, genesis(100_000 * TAO)).await;
+    let client = ChainClient::connect(&node.url()).await.unwrap();
+    client.wait_for_block(1).await.unwrap();
+    let hasty = Deadlines {
+        submit: Duration::from_millis(200),
+        ..Deadlines::default()
+    };
+    let hasty = ChainClient::connect_with(&node.url(), hasty).await.unwrap();
+    let elsewhere = ChainClient::connect_with(&other.url(), impatient())
+        .await
+        .unwrap();
+    let alice = key("Alice");
+    let signed = client.prepare(transfer(TAO), &alice).await.unwrap();
+    // Never offered to anybody, a refusal is an outcome.
+    let outcome = elsewhere.send(&signed).await;
+    assert!(matches!(outcome, Outcome::Rejected { .. }), "{outcome:?}");
+    let outcome = hasty.send(&signed).await;
+    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    let outcome = elsewhere.send(&signed).await;
+    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    // Nor does a journal know how far its writer came.
+    let journal = serde_json::to_string(&signed).unwrap();
+    let read: SignedCall = serde_json::from_str(&journal).unwrap();
+    let outcome = elsewhere.send(&read).await;
+    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    let outcome = client.send(&read).await;
+    assert!(matches!(outcome, Outcome::Finalised { .. }), "{outcome:?}");
+    node.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
 async fn a_call_that_was_never_sent_expires() {
     let (node, client) = start().await;
     let alice = key("Alice");

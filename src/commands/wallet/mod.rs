@@ -1,10 +1,15 @@
-//! `agon wallet`: key files on disk.
+//! `agon wallet`: key files on disk, and what their accounts hold.
+
+mod holdings;
+
+pub(super) use holdings::whose;
 
 use crate::args::{
     ListWallets, NewKey, RegenerateKey, Sealing, SignMessage, Wallet as Arguments, WalletPlace,
     WalletVerb,
 };
 use crate::failure::Failure;
+use crate::printer::{result, say};
 use agon_keys::keyfile::Protection;
 use agon_keys::wallet::{self, Keeping, WalletEntry, WalletError};
 use agon_keys::{AccountId, Keypair, Mnemonic, Password, Wallet};
@@ -17,7 +22,7 @@ use std::path::{Path, PathBuf};
 const MAX_SECRET: u64 = 4096;
 
 /// Run one verb.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
+pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         WalletVerb::NewColdkey(new) => create(new, Part::Coldkey),
         WalletVerb::NewHotkey(new) => create(new, Part::Hotkey),
@@ -25,12 +30,19 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         WalletVerb::RegenHotkey(again) => regenerate(again, Part::Hotkey),
         WalletVerb::List(list) => print_list(list),
         WalletVerb::Sign(sign) => sign_message(sign),
+        WalletVerb::Balance(show) => holdings::balance(show).await,
+        WalletVerb::Transfer(transfer) => holdings::transfer(transfer).await,
+        WalletVerb::Overview(overview) => holdings::overview(overview).await,
+        WalletVerb::Faucet(faucet) => holdings::faucet(faucet).await,
     }
 }
 
+/// One of a wallet's two keys.
 #[derive(Clone, Copy, PartialEq)]
-enum Part {
+pub(super) enum Part {
+    /// Owns.
     Coldkey,
+    /// Takes part.
     Hotkey,
 }
 
@@ -66,31 +78,17 @@ fn regenerate(again: RegenerateKey, part: Part) -> Result<(), Failure> {
 
 fn sign_message(sign: SignMessage) -> Result<(), Failure> {
     let wallet = open(&sign.place)?;
-    let protection = match sign.use_hotkey {
-        true => wallet.hotkey_protection(),
-        false => wallet.coldkey_protection(),
-    }
-    .map_err(blame)?;
-    let password = match protection {
-        Protection::Plain => None,
-        _ => Some(match &sign.password_file {
-            Some(path) => password_from_file(path)?,
-            None => Password::new(secret_from_person("Password: ")?),
-        }),
+    let part = match sign.use_hotkey {
+        true => Part::Hotkey,
+        false => Part::Coldkey,
     };
-    let keypair = match sign.use_hotkey {
-        true => wallet.open_hotkey(password.as_ref()),
-        false => wallet.open_coldkey(password.as_ref()),
-    }
-    .map_err(blame)?;
+    let keypair = unlock(&wallet, part, sign.password_file.as_deref())?;
     let signature = hex::encode(keypair.sign(sign.message.as_bytes()));
-    match sign.json {
-        true => println!(
-            "{}",
-            json!({"address": keypair.account(), "signature": format!("0x{signature}")})
-        ),
-        false => println!("0x{signature}"),
-    }
+    let address = keypair.account();
+    result(&match sign.json {
+        true => json!({"address": address, "signature": format!("0x{signature}")}).to_string(),
+        false => format!("0x{signature}"),
+    })?;
     Ok(())
 }
 
@@ -99,32 +97,32 @@ fn print_list(list: ListWallets) -> Result<(), Failure> {
     let wallets = wallet::list(&root).map_err(blame)?;
     if list.json {
         let wallets: Vec<_> = wallets.iter().map(entry_json).collect();
-        println!("{}", json!({"schema": 1, "path": root, "wallets": wallets}));
+        result(&json!({"schema": 1, "path": root, "wallets": wallets}).to_string())?;
         return Ok(());
     }
     if wallets.is_empty() {
-        eprintln!(
+        say(&format!(
             "no wallets in {}; make one with: agon wallet new-coldkey",
             root.display()
-        );
+        ));
     }
     for entry in &wallets {
         let protection = entry
             .coldkey
             .map_or("kept elsewhere".to_owned(), |p| p.to_string());
-        println!(
+        result(&format!(
             "{}  {}  ({protection})",
             entry.name,
             address(&entry.account)
-        );
+        ))?;
         for hotkey in &entry.hotkeys {
-            match &hotkey.account {
-                Ok(account) => println!("  {}  {account}", hotkey.name),
-                Err(error) => println!("  {}  unreadable: {error}", hotkey.name),
-            }
+            result(&match &hotkey.account {
+                Ok(account) => format!("  {}  {account}", hotkey.name),
+                Err(error) => format!("  {}  unreadable: {error}", hotkey.name),
+            })?;
         }
         for problem in &entry.problems {
-            println!("  problem: {problem}");
+            result(&format!("  problem: {problem}"))?;
         }
     }
     Ok(())
@@ -153,8 +151,43 @@ fn address(account: &Option<AccountId>) -> String {
     account.map_or("address unknown".to_owned(), |account| account.to_string())
 }
 
-fn open(place: &WalletPlace) -> Result<Wallet, Failure> {
+/// The wallet that was named; nothing of it is read.
+pub(super) fn open(place: &WalletPlace) -> Result<Wallet, Failure> {
     Wallet::new(root(place.path.as_deref())?, &place.name, &place.hotkey).map_err(blame)
+}
+
+/// A key with its private half. Asks for its password if there is one.
+pub(super) fn unlock(
+    wallet: &Wallet,
+    part: Part,
+    password_file: Option<&Path>,
+) -> Result<Keypair, Failure> {
+    let protection = match part {
+        Part::Hotkey => wallet.hotkey_protection(),
+        Part::Coldkey => wallet.coldkey_protection(),
+    }
+    .map_err(blame)?;
+    let password = match protection {
+        Protection::Plain => None,
+        _ => Some(match password_file {
+            Some(path) => password_from_file(path)?,
+            None => Password::new(secret_from_person("Password: ")?),
+        }),
+    };
+    match part {
+        Part::Hotkey => wallet.open_hotkey(password.as_ref()),
+        Part::Coldkey => wallet.open_coldkey(password.as_ref()),
+    }
+    .map_err(blame)
+}
+
+/// A key's account, from its public file.
+pub(super) fn account(wallet: &Wallet, part: Part) -> Result<AccountId, Failure> {
+    match part {
+        Part::Hotkey => wallet.hotkey_account(),
+        Part::Coldkey => wallet.coldkey_account(),
+    }
+    .map_err(blame)
 }
 
 fn root(path: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -246,31 +279,26 @@ fn seed_key(text: &str) -> Result<Keypair, Failure> {
 }
 
 fn report(wallet: &Wallet, part: Part, json: bool, phrase: Option<&str>) -> Result<(), Failure> {
-    let (path, account) = match part {
-        Part::Coldkey => (wallet.coldkey_path(), wallet.coldkey_account()),
-        Part::Hotkey => (wallet.hotkey_path(), wallet.hotkey_account()),
+    let path = match part {
+        Part::Coldkey => wallet.coldkey_path(),
+        Part::Hotkey => wallet.hotkey_path(),
     };
-    let account = account.map_err(blame)?;
+    let account = account(wallet, part)?;
     if json {
-        println!(
-            "{}",
-            json!({"path": path, "address": account, "mnemonic": phrase})
-        );
+        result(&json!({"path": path, "address": account, "mnemonic": phrase}).to_string())?;
         return Ok(());
     }
-    println!("{account}");
-    eprintln!("written to {}", path.display());
+    result(&account.to_string())?;
+    say(&format!("written to {}", path.display()));
     if let Some(phrase) = phrase {
-        eprintln!(
-            "Write these words down; whoever has them has the key, and they are not shown again:"
-        );
-        eprintln!("  {phrase}");
+        say("Write these words down; whoever has them has the key, and they are not shown again:");
+        say(&format!("  {phrase}"));
     }
     Ok(())
 }
 
 /// Everything a wallet complains of is the user's to mend, except what the disk refuses.
-fn blame(error: WalletError) -> Failure {
+pub(super) fn blame(error: WalletError) -> Failure {
     match error {
         WalletError::Io { .. } => Failure::Ours(error.into()),
         other => Failure::user(other),
