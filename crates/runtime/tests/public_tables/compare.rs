@@ -32,15 +32,27 @@ pub struct Contradiction {
 
 impl fmt::Display for Contradiction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ours = shortened(&self.ours);
         match &self.public {
             Some(public) => write!(
                 formatter,
-                "`{}` is `{}`, publicly `{public}`",
-                self.name, self.ours
+                "`{}` is `{ours}`, publicly `{}`",
+                self.name,
+                shortened(public)
             ),
-            None => write!(formatter, "`{}` is not public: `{}`", self.name, self.ours),
+            None => write!(formatter, "`{}` is not public: `{ours}`", self.name),
         }
     }
+}
+
+/// The beginning of a line; encoded constants can be very long.
+fn shortened(line: &str) -> String {
+    const MOST: usize = 160;
+    if line.chars().count() <= MOST {
+        return line.to_owned();
+    }
+    let beginning: String = line.chars().take(MOST / 4).collect();
+    format!("{beginning}...")
 }
 
 /// Compares all pallets and APIs that we have and the public chain has too.

@@ -33,7 +33,7 @@ const WRITTEN_HERE: [&str; 5] = [
 const REACHED: [(&str, &str, usize); 25] = [
     ("SubtensorModule", "calls", 78),
     ("SubtensorModule", "storage", 222),
-    ("SubtensorModule", "events", 27),
+    ("SubtensorModule", "events", 37),
     ("SubtensorModule", "errors", 147),
     ("SubtensorModule", "constants", 69),
     ("AdminUtils", "calls", 79),

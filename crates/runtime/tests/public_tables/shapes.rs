@@ -7,7 +7,8 @@ use scale_info::{Field, PortableRegistry, TypeDef};
 use std::collections::BTreeSet;
 
 /// Types that depend on what a runtime consists of; no two runtimes agree on them.
-const RUNTIME_WIDE: [&str; 4] = [
+const RUNTIME_WIDE: [&str; 5] = [
+    "LazyBlock",
     "RuntimeCall",
     "RuntimeEvent",
     "OriginCaller",
