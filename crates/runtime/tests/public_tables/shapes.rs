@@ -7,8 +7,9 @@ use scale_info::{Field, PortableRegistry, TypeDef};
 use std::collections::BTreeSet;
 
 /// Types that depend on what a runtime consists of; no two runtimes agree on them.
-const RUNTIME_WIDE: [&str; 5] = [
+const RUNTIME_WIDE: [&str; 6] = [
     "LazyBlock",
+    "UncheckedExtrinsic",
     "RuntimeCall",
     "RuntimeEvent",
     "OriginCaller",
