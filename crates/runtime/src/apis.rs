@@ -1,11 +1,17 @@
 //! Runtime APIs: what a node or a client can ask of a state by name.
 
-use crate::subtensor::{NeuronInfo, NeuronInfoLite};
+use crate::info::{
+    self, DelegateInfo, DynamicInfo, HyperparamEntry, Metagraph, NeuronInfo, NeuronInfoLite,
+    SelectiveMetagraph, StakeAvailability, StakeInfo, SubnetHyperparams, SubnetHyperparamsV2,
+    SubnetInfo, SubnetInfov2, SubnetState,
+};
+use crate::subtensor::{self, FixedU128, LockState};
 use crate::swap::{SimSwapResult, SubnetPrice};
 use crate::{
     AccountId, Balance, Block, Executive, InherentDataExt, Nonce, Runtime, SubtensorModule, System,
     TransactionPayment, VERSION,
 };
+use codec::Compact;
 use frame_support::weights::Weight;
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_core::OpaqueMetadata;
@@ -16,6 +22,7 @@ use sp_runtime::{
     transaction_validity::{TransactionSource, TransactionValidity},
 };
 use sp_version::RuntimeVersion;
+use std::collections::BTreeMap;
 
 sp_api::decl_runtime_apis! {
     /// Neurons of a subnet.
@@ -31,9 +38,91 @@ sp_api::decl_runtime_apis! {
     }
 
     /// Facts about subnets.
+    #[api_version(2)]
     pub trait SubnetInfoRuntimeApi {
+        /// A subnet in short.
+        fn get_subnet_info(netuid: u16) -> Option<SubnetInfo>;
+        /// Every network in short, by number.
+        fn get_subnets_info() -> Vec<Option<SubnetInfo>>;
+        /// A subnet in short, and what its owner says of it.
+        fn get_subnet_info_v2(netuid: u16) -> Option<SubnetInfov2>;
+        /// Every network in short, by number, and what its owner says of it.
+        fn get_subnets_info_v2() -> Vec<Option<SubnetInfov2>>;
+        /// A subnet's rules, in the oldest form.
+        fn get_subnet_hyperparams(netuid: u16) -> Option<SubnetHyperparams>;
+        /// A subnet's rules, in the second form.
+        fn get_subnet_hyperparams_v2(netuid: u16) -> Option<SubnetHyperparamsV2>;
+        /// Every network's pool and emission, by number.
+        fn get_all_dynamic_info() -> Vec<Option<DynamicInfo>>;
+        /// Everything about every network, by number.
+        fn get_all_metagraphs() -> Vec<Option<Metagraph>>;
+        /// Everything about a subnet.
+        fn get_metagraph(netuid: u16) -> Option<Metagraph>;
+        /// Everything about every mechanism of every network, in order.
+        fn get_all_mechagraphs() -> Vec<Option<Metagraph>>;
+        /// Everything about a mechanism of a subnet.
+        fn get_mechagraph(netuid: u16, mecid: u8) -> Option<Metagraph>;
+        /// A subnet's pool and emission.
+        fn get_dynamic_info(netuid: u16) -> Option<DynamicInfo>;
+        /// A subnet's neurons, column by column.
+        fn get_subnet_state(netuid: u16) -> Option<SubnetState>;
+        /// Some fields of a subnet's metagraph, by their numbers.
+        fn get_selective_metagraph(netuid: u16, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph>;
+        /// The hotkey to which a coldkey's earnings on a subnet are staked; none is the hotkey that earned them.
+        fn get_coldkey_auto_stake_hotkey(coldkey: AccountId, netuid: u16) -> Option<AccountId>;
+        /// Some fields of a mechanism's metagraph, by their numbers.
+        fn get_selective_mechagraph(netuid: u16, subid: u8, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph>;
+        /// The subnet that makes room for a new one; none if all are immune.
+        fn get_subnet_to_prune() -> Option<u16>;
+        /// The account that holds a subnet's TAO.
+        fn get_subnet_account_id(netuid: u16) -> Option<AccountId>;
         /// The block in which the next epoch starts; none if the subnet has no epochs.
         fn get_next_epoch_start_block(netuid: u16) -> Option<u64>;
+        /// A subnet's rules by name.
+        fn get_subnet_hyperparams_v3(netuid: u16) -> Option<Vec<HyperparamEntry>>;
+    }
+
+    /// Who has staked what to whom.
+    pub trait StakeInfoRuntimeApi {
+        /// Everything a coldkey has staked.
+        fn get_stake_info_for_coldkey(coldkey_account: AccountId) -> Vec<StakeInfo>;
+        /// Everything some coldkeys have staked.
+        fn get_stake_info_for_coldkeys(coldkey_accounts: Vec<AccountId>) -> Vec<(AccountId, Vec<StakeInfo>)>;
+        /// A coldkey's stake to a hotkey on a subnet, also if it is none.
+        fn get_stake_info_for_hotkey_coldkey_netuid(
+            hotkey_account: AccountId,
+            coldkey_account: AccountId,
+            netuid: u16,
+        ) -> Option<StakeInfo>;
+        /// What coldkeys can withdraw on each subnet, or on some.
+        fn get_stake_availability_for_coldkeys(
+            coldkey_accounts: Vec<AccountId>,
+            netuids: Option<Vec<u16>>,
+        ) -> BTreeMap<AccountId, BTreeMap<u16, StakeAvailability>>;
+        /// What moving stake costs.
+        fn get_stake_fee(
+            origin: Option<(AccountId, u16)>,
+            origin_coldkey_account: AccountId,
+            destination: Option<(AccountId, u16)>,
+            destination_coldkey_account: AccountId,
+            amount: u64,
+        ) -> u64;
+        /// What a coldkey has locked on a subnet.
+        fn get_coldkey_lock(coldkey: AccountId, netuid: u16) -> Option<LockState>;
+        /// How much locked stake stands behind a hotkey, and how long.
+        fn get_hotkey_conviction(hotkey: AccountId, netuid: u16) -> FixedU128;
+        /// The hotkey with most locked stake behind it.
+        fn get_most_convicted_hotkey_on_subnet(netuid: u16) -> Option<AccountId>;
+    }
+
+    /// Hotkeys that can be staked to.
+    pub trait DelegateInfoRuntimeApi {
+        /// Every one.
+        fn get_delegates() -> Vec<DelegateInfo>;
+        /// One.
+        fn get_delegate(delegate_account: AccountId) -> Option<DelegateInfo>;
+        /// Whom a coldkey stakes to, once for each subnet, with its stake there.
+        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, (Compact<u16>, Compact<u64>))>;
     }
 
     /// Founding a subnet.
@@ -140,25 +229,169 @@ sp_api::impl_runtime_apis! {
 
     impl self::NeuronInfoRuntimeApi<Block> for Runtime {
         fn get_neurons(netuid: u16) -> Vec<NeuronInfo> {
-            SubtensorModule::neurons(netuid)
+            info::neurons(netuid)
         }
 
         fn get_neuron(netuid: u16, uid: u16) -> Option<NeuronInfo> {
-            SubtensorModule::neuron(netuid, uid)
+            info::neuron(netuid, uid)
         }
 
         fn get_neurons_lite(netuid: u16) -> Vec<NeuronInfoLite> {
-            SubtensorModule::neurons_lite(netuid)
+            info::neurons_lite(netuid)
         }
 
         fn get_neuron_lite(netuid: u16, uid: u16) -> Option<NeuronInfoLite> {
-            SubtensorModule::neuron_lite(netuid, uid)
+            info::neuron_lite(netuid, uid)
         }
     }
 
     impl self::SubnetInfoRuntimeApi<Block> for Runtime {
+        fn get_subnet_info(netuid: u16) -> Option<SubnetInfo> {
+            info::subnet_info(netuid)
+        }
+
+        fn get_subnets_info() -> Vec<Option<SubnetInfo>> {
+            info::subnet_infos()
+        }
+
+        fn get_subnet_info_v2(netuid: u16) -> Option<SubnetInfov2> {
+            info::subnet_info_v2(netuid)
+        }
+
+        fn get_subnets_info_v2() -> Vec<Option<SubnetInfov2>> {
+            info::subnet_infos_v2()
+        }
+
+        fn get_subnet_hyperparams(netuid: u16) -> Option<SubnetHyperparams> {
+            info::hyperparameters(netuid)
+        }
+
+        fn get_subnet_hyperparams_v2(netuid: u16) -> Option<SubnetHyperparamsV2> {
+            info::hyperparameters_v2(netuid)
+        }
+
+        fn get_all_dynamic_info() -> Vec<Option<DynamicInfo>> {
+            info::all_dynamic_infos()
+        }
+
+        fn get_all_metagraphs() -> Vec<Option<Metagraph>> {
+            info::all_metagraphs()
+        }
+
+        fn get_metagraph(netuid: u16) -> Option<Metagraph> {
+            info::metagraph(netuid, 0)
+        }
+
+        fn get_all_mechagraphs() -> Vec<Option<Metagraph>> {
+            info::all_mechagraphs()
+        }
+
+        fn get_mechagraph(netuid: u16, mecid: u8) -> Option<Metagraph> {
+            info::metagraph(netuid, mecid)
+        }
+
+        fn get_dynamic_info(netuid: u16) -> Option<DynamicInfo> {
+            info::dynamic_info(netuid)
+        }
+
+        fn get_subnet_state(netuid: u16) -> Option<SubnetState> {
+            info::subnet_state(netuid)
+        }
+
+        fn get_selective_metagraph(netuid: u16, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph> {
+            info::selective_metagraph(netuid, 0, &metagraph_indexes)
+        }
+
+        fn get_coldkey_auto_stake_hotkey(coldkey: AccountId, netuid: u16) -> Option<AccountId> {
+            subtensor::AutoStakeDestination::<Runtime>::get(coldkey, netuid)
+        }
+
+        fn get_selective_mechagraph(netuid: u16, subid: u8, metagraph_indexes: Vec<u16>) -> Option<SelectiveMetagraph> {
+            info::selective_metagraph(netuid, subid, &metagraph_indexes)
+        }
+
+        fn get_subnet_to_prune() -> Option<u16> {
+            info::subnet_to_prune()
+        }
+
+        fn get_subnet_account_id(netuid: u16) -> Option<AccountId> {
+            subtensor::NetworksAdded::<Runtime>::get(netuid).then(|| SubtensorModule::subnet_account(netuid))
+        }
+
         fn get_next_epoch_start_block(netuid: u16) -> Option<u64> {
             SubtensorModule::next_epoch_start_block(netuid)
+        }
+
+        fn get_subnet_hyperparams_v3(netuid: u16) -> Option<Vec<HyperparamEntry>> {
+            info::hyperparameters_v3(netuid)
+        }
+    }
+
+    impl self::StakeInfoRuntimeApi<Block> for Runtime {
+        fn get_stake_info_for_coldkey(coldkey_account: AccountId) -> Vec<StakeInfo> {
+            info::stakes_of(&coldkey_account)
+        }
+
+        fn get_stake_info_for_coldkeys(coldkey_accounts: Vec<AccountId>) -> Vec<(AccountId, Vec<StakeInfo>)> {
+            coldkey_accounts
+                .into_iter()
+                .map(|coldkey| {
+                    let stakes = info::stakes_of(&coldkey);
+                    (coldkey, stakes)
+                })
+                .collect()
+        }
+
+        fn get_stake_info_for_hotkey_coldkey_netuid(
+            hotkey_account: AccountId,
+            coldkey_account: AccountId,
+            netuid: u16,
+        ) -> Option<StakeInfo> {
+            Some(info::stake_info(hotkey_account, coldkey_account, netuid))
+        }
+
+        fn get_stake_availability_for_coldkeys(
+            coldkey_accounts: Vec<AccountId>,
+            netuids: Option<Vec<u16>>,
+        ) -> BTreeMap<AccountId, BTreeMap<u16, StakeAvailability>> {
+            info::stake_availability(coldkey_accounts, netuids)
+        }
+
+        fn get_stake_fee(
+            origin: Option<(AccountId, u16)>,
+            _origin_coldkey_account: AccountId,
+            destination: Option<(AccountId, u16)>,
+            _destination_coldkey_account: AccountId,
+            amount: u64,
+        ) -> u64 {
+            let netuid = |(_, netuid)| netuid;
+            info::stake_fee(origin.map(netuid), destination.map(netuid), amount)
+        }
+
+        fn get_coldkey_lock(_coldkey: AccountId, _netuid: u16) -> Option<LockState> {
+            info::coldkey_lock()
+        }
+
+        fn get_hotkey_conviction(_hotkey: AccountId, _netuid: u16) -> FixedU128 {
+            info::hotkey_conviction()
+        }
+
+        fn get_most_convicted_hotkey_on_subnet(_netuid: u16) -> Option<AccountId> {
+            info::most_convicted_hotkey()
+        }
+    }
+
+    impl self::DelegateInfoRuntimeApi<Block> for Runtime {
+        fn get_delegates() -> Vec<DelegateInfo> {
+            info::delegates()
+        }
+
+        fn get_delegate(delegate_account: AccountId) -> Option<DelegateInfo> {
+            info::delegate(&delegate_account)
+        }
+
+        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, (Compact<u16>, Compact<u64>))> {
+            info::delegated(&delegatee_account)
         }
     }
 

@@ -22,6 +22,8 @@ pub mod drand;
 #[warn(missing_docs)]
 pub mod genesis;
 #[warn(missing_docs)]
+pub mod info;
+#[warn(missing_docs)]
 pub mod not_here;
 #[warn(missing_docs)]
 pub mod proxies;

@@ -2,9 +2,9 @@
 
 mod support;
 
+use agon_runtime::info::NeuronInfo;
 use agon_runtime::subtensor::{self, *};
-use agon_runtime::{Runtime, SubtensorModule, System, admin_utils, api};
-use codec::Encode;
+use agon_runtime::{Runtime, SubtensorModule, System, admin_utils};
 use support::*;
 
 fn alpha(hotkey: &str) -> u64 {
@@ -121,7 +121,7 @@ fn a_subnet_pays_by_weights() {
         assert_nothing_is_lost();
 
         // What they read is what they were paid.
-        let neurons = SubtensorModule::neurons(NETUID);
+        let neurons: Vec<NeuronInfo> = ask("NeuronInfoRuntimeApi_get_neurons", NETUID);
         assert_eq!(neurons[3].incentive.0, incentive[3]);
         assert_eq!(neurons[3].coldkey, account("miners"));
         assert_eq!(
@@ -130,14 +130,6 @@ fn a_subnet_pays_by_weights() {
         );
         assert_eq!(neurons[1].weights.len(), 3);
         assert!(neurons[1].validator_permit);
-        let lite = SubtensorModule::neurons_lite(NETUID);
-        assert_eq!(
-            lite.iter().map(|neuron| neuron.uid.0).collect::<Vec<_>>(),
-            [0, 1, 2, 3, 4, 5]
-        );
-        let method = "NeuronInfoRuntimeApi_get_neurons_lite";
-        assert_eq!(api::dispatch(method, &NETUID.encode()), Some(lite.encode()));
-        assert_eq!(SubtensorModule::neuron_lite(NETUID, 6), None);
     });
 }
 

@@ -6,6 +6,8 @@ use scale_info::build::{Fields, Variants};
 use scale_info::{Path, Type, TypeInfo};
 use sp_core::ConstU32;
 
+/// The most fields of one commitment.
+pub const MAX_FIELDS: u32 = 3;
 /// The longest field without a length prefix, in bytes.
 const MAX_RAW: u8 = 128;
 /// The first byte of an empty [`Data::Raw`]; one more a byte.
@@ -186,8 +188,8 @@ impl TypeInfo for Data {
     Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Clone, Debug, PartialEq, Eq,
 )]
 pub struct CommitmentInfo {
-    /// At most three fields.
-    pub fields: BoundedVec<Data, ConstU32<3>>,
+    /// At most [`MAX_FIELDS`].
+    pub fields: BoundedVec<Data, ConstU32<MAX_FIELDS>>,
 }
 
 /// A neuron's commitment as it is stored.

@@ -11,7 +11,7 @@ pub use pallet::*;
 /// The pallet.
 #[frame_support::pallet]
 pub mod pallet {
-    use super::data::{CommitmentInfo, Data, Registration, UsageTracker};
+    use super::data::{CommitmentInfo, Data, MAX_FIELDS, Registration, UsageTracker};
     use crate::subtensor;
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
@@ -117,6 +117,27 @@ pub mod pallet {
         fn on_initialize(_: BlockNumberFor<T>) -> Weight {
             Self::reveal_timelocked();
             Weight::zero()
+        }
+    }
+
+    #[pallet::extra_constants]
+    impl<T: Config> Pallet<T> {
+        /// The most fields of one commitment.
+        #[pallet::constant_name(MaxFields)]
+        fn max_fields() -> u32 {
+            MAX_FIELDS
+        }
+
+        /// What a first commitment reserves, in rao: nothing.
+        #[pallet::constant_name(InitialDeposit)]
+        fn initial_deposit() -> u64 {
+            0
+        }
+
+        /// What each field reserves, in rao: nothing.
+        #[pallet::constant_name(FieldDeposit)]
+        fn field_deposit() -> u64 {
+            0
         }
     }
 

@@ -88,10 +88,7 @@ impl<T: Config> Pallet<T> {
             n,
             block: Self::now(),
             tempo,
-            activity_cutoff: (u64::from(ActivityCutoffFactorMilli::<T>::get(netuid))
-                * u64::from(tempo)
-                / 1000)
-                .max(1),
+            activity_cutoff: Self::activity_cutoff(netuid),
             last_mechanism_step_block: LastMechansimStepBlock::<T>::get(netuid),
             last_update: LastUpdate::<T>::get(index),
             block_at_registration: (0..n)

@@ -6,6 +6,7 @@
 mod auto_stake;
 mod calls;
 mod commit_reveal;
+mod constants;
 mod declared;
 mod destroying;
 mod dissolution;
@@ -17,7 +18,6 @@ mod identity;
 mod limits;
 mod mechanisms;
 mod moving;
-mod neuron_info;
 mod pool;
 mod registration;
 mod rules;
@@ -34,7 +34,6 @@ mod types;
 mod weights;
 
 pub use limits::OwnerAction;
-pub use neuron_info::{NeuronInfo, NeuronInfoLite};
 pub use pallet::*;
 pub use safe_float::SafeFloat;
 pub use types::*;
@@ -52,6 +51,7 @@ use frame_support::pallet_macros::import_section;
 
 /// The pallet.
 #[import_section(calls::calls)]
+#[import_section(constants::constants)]
 #[import_section(declared::declared)]
 #[import_section(errors::errors)]
 #[import_section(events::events)]

@@ -37,6 +37,13 @@ impl<T: Config> Pallet<T> {
         })
     }
 
+    /// Blocks without new weights after which a validator is inactive: the tempo times a factor in thousandths, at
+    /// least 1.
+    pub fn activity_cutoff(netuid: u16) -> u64 {
+        let factor = u64::from(ActivityCutoffFactorMilli::<T>::get(netuid));
+        (u64::from(Tempo::<T>::get(netuid)) * factor / 1000).max(1)
+    }
+
     /// Whether a subnet's epoch runs in this block if there is room for it.
     pub(super) fn epoch_is_due(netuid: u16) -> bool {
         let is_late = BlocksSinceLastStep::<T>::get(netuid) > MAX_BLOCKS_SINCE_STEP;

@@ -7,9 +7,9 @@ use agon_runtime::genesis::{self, Genesis};
 use agon_runtime::subtensor::*;
 use agon_runtime::{
     AccountId, Balances, Executive, Header, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin,
-    SubtensorModule, System, TxExtension, UncheckedExtrinsic, VERSION, admin_utils, subtensor,
+    SubtensorModule, System, TxExtension, UncheckedExtrinsic, VERSION, admin_utils, api, subtensor,
 };
-use codec::Encode;
+use codec::{Decode, Encode};
 use frame_support::traits::fungible::Inspect;
 use sp_core::{H256, Pair, sr25519};
 use sp_io::TestExternalities;
@@ -176,6 +176,12 @@ fn dispatch(origin: RuntimeOrigin, call: RuntimeCall) -> DispatchResult {
     call.dispatch(origin)
         .map(|_| ())
         .map_err(|failure| failure.error)
+}
+
+/// What a runtime API answers.
+pub fn ask<Answer: Decode>(method: &str, arguments: impl Encode) -> Answer {
+    let answer = api::dispatch(method, &arguments.encode()).expect("the runtime has the API");
+    Answer::decode(&mut &answer[..]).expect("answers decode")
 }
 
 /// The name of an error as clients show it.
