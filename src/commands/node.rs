@@ -6,6 +6,7 @@ use crate::args::node::{
 };
 use crate::failure::Failure;
 use crate::logging;
+use crate::printer::result;
 use agon_node::snapshot::{self, SnapshotError, Summary};
 use agon_node::{ContinueError, Genesis, Limits, Node, NodeOptions, StartError, genesis};
 use anyhow::{Context, anyhow};
@@ -110,7 +111,7 @@ async fn serve(run: RunNode, logging: &Logging) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let node = start(&run, directory, genesis).await?;
     base.announce(&node.url())?;
-    announce(&run, &node, directory, prometheus);
+    announce(&run, &node, directory, prometheus)?;
 
     let outcome = tokio::select! {
         _ = interrupt.recv() => Ok(()),
@@ -180,7 +181,12 @@ fn serve_metrics(run: &RunNode) -> Result<Option<SocketAddr>, Failure> {
 }
 
 /// Say on standard output where the node listens.
-fn announce(run: &RunNode, node: &Node, directory: &Path, prometheus: Option<SocketAddr>) {
+fn announce(
+    run: &RunNode,
+    node: &Node,
+    directory: &Path,
+    prometheus: Option<SocketAddr>,
+) -> std::io::Result<()> {
     let metrics = prometheus.map(|address| format!("http://{address}/metrics"));
     if run.json {
         let document = json!({
@@ -191,13 +197,13 @@ fn announce(run: &RunNode, node: &Node, directory: &Path, prometheus: Option<Soc
             "base_path": directory,
             "metrics": metrics,
         });
-        println!("{document}");
-        return;
+        return result(&document.to_string());
     }
-    println!("listening on {} (WebSocket and HTTP)", node.url());
-    println!("chain in {}", directory.display());
-    if let Some(metrics) = metrics {
-        println!("metrics on {metrics}");
+    result(&format!("listening on {} (WebSocket and HTTP)", node.url()))?;
+    result(&format!("chain in {}", directory.display()))?;
+    match metrics {
+        Some(metrics) => result(&format!("metrics on {metrics}")),
+        None => Ok(()),
     }
 }
 
@@ -222,8 +228,7 @@ fn export_genesis(export: ExportGenesis) -> Result<(), Failure> {
             snapshot::genesis(&database(&directory)).map_err(blame)?
         }
     };
-    println!("{text}");
-    Ok(())
+    Ok(result(&text)?)
 }
 
 fn existing(directory: &Path) -> Result<(), Failure> {
@@ -261,8 +266,7 @@ async fn take_snapshot(take: TakeSnapshot) -> Result<(), Failure> {
             summary
         }
     };
-    say(take.json, "written to", &take.to, summary.map_err(blame)?);
-    Ok(())
+    say(take.json, "written to", &take.to, summary.map_err(blame)?)
 }
 
 /// Have a running node copy its chain to a file beside its database.
@@ -295,17 +299,19 @@ fn restore(restore: Restore) -> Result<(), Failure> {
         )));
     }
     let summary = snapshot::restore(&restore.from, &target, restore.replace).map_err(blame)?;
-    say(restore.json, "restored to", &base.directory, summary);
-    Ok(())
+    say(restore.json, "restored to", &base.directory, summary)
 }
 
-fn say(json: bool, done: &str, path: &Path, Summary { number, hash }: Summary) {
-    if json {
-        let document = json!({ "schema": 1, "path": path, "block": number, "hash": hash });
-        println!("{document}");
-    } else {
-        println!("block {number}, {hash:?}, {done} {}", path.display());
-    }
+fn say(
+    json: bool,
+    done: &str,
+    path: &Path,
+    Summary { number, hash }: Summary,
+) -> Result<(), Failure> {
+    Ok(result(&match json {
+        true => json!({ "schema": 1, "path": path, "block": number, "hash": hash }).to_string(),
+        false => format!("block {number}, {hash:?}, {done} {}", path.display()),
+    })?)
 }
 
 /// What a chain or a snapshot is, is the user's to mend, except what the disk refuses.
