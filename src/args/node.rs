@@ -53,6 +53,10 @@ pub struct RunNode {
     /// Begin a new chain from this file; an existing one must have begun from it.
     #[arg(long, value_name = "FILE")]
     pub genesis: Option<PathBuf>,
+    /// Fetch the rounds of the randomness beacon from this drand HTTP endpoint. A new --dev chain then trusts drand's
+    /// quicknet instead of the node's own beacon.
+    #[arg(long, value_name = "URL")]
+    pub beacon_url: Option<String>,
     /// Keep the states of this many newest blocks only; default: all. A chain cannot change from one to the other.
     #[arg(long, alias = "state-pruning", value_name = "N", value_parser = pruning)]
     pub pruning: Option<Pruning>,

@@ -97,7 +97,14 @@ async fn serve(run: RunNode, logging: &Logging) -> Result<(), Failure> {
         Some(temporary) => temporary.path(),
         None => &run.base_path.directory,
     };
-    let genesis = run.genesis.as_deref().map(genesis_file).transpose()?;
+    let genesis = match run.genesis.as_deref() {
+        Some(path) => Some(genesis_file(path)?),
+        None if run.dev && run.beacon_url.is_some() => Some(Genesis {
+            beacon: None,
+            ..genesis::development(&[])
+        }),
+        None => None,
+    };
     let mut base = Base::open(directory)?;
     if genesis.is_none() && !run.dev && !database(directory).exists() {
         return Err(Failure::User(anyhow!(
@@ -148,6 +155,7 @@ async fn start(run: &RunNode, directory: &Path, genesis: Option<Genesis>) -> Res
             response_bytes: run.rpc_max_response_size << 20,
             ..Limits::default()
         },
+        beacon_url: run.beacon_url.clone(),
     };
     Node::start(options).await.map_err(|error| match error {
         StartError::AddressInUse { .. } | StartError::Listen { .. } => {
@@ -157,6 +165,7 @@ async fn start(run: &RunNode, directory: &Path, genesis: Option<Genesis>) -> Res
             Failure::User(anyhow!("{error} (--genesis, --base-path)"))
         }
         StartError::Open(_) => Failure::user(error),
+        StartError::BeaconUrl(_) => Failure::User(anyhow!("{error} (--beacon-url)")),
         other => Failure::Ours(other.into()),
     })
 }

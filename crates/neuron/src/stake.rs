@@ -28,6 +28,9 @@ struct SafeFloat {
     exponent: i64,
 }
 
+/// Hotkey, coldkey and netuid.
+type ShareKey = ([u8; 32], [u8; 32], u16);
+
 impl ChainState {
     /// All stake of a coldkey, by netuid, then by hotkey; what is worth nothing is left out.
     ///
@@ -38,7 +41,7 @@ impl ChainState {
         let hotkeys: BTreeSet<[u8; 32]> = staking.into_iter().collect();
         let mut shares = Vec::new();
         for hotkey in hotkeys {
-            let parts: Vec<(([u8; 32], [u8; 32], u16), SafeFloat)> = self
+            let parts: Vec<(ShareKey, SafeFloat)> = self
                 .pairs(SUBTENSOR, "AlphaV2", (hotkey, coldkey.0))
                 .await?;
             let parts = parts.into_iter();

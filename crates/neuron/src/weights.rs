@@ -53,6 +53,9 @@ impl WeightCommit {
     }
 }
 
+/// Hash, epoch, block and something that is always 0.
+type StoredCommit = ([u8; 32], u64, u64, u64);
+
 impl ChainState {
     /// How many blocks must pass before a uid may set or commit to weights again; 0 means that the
     /// next block may take them. A new uid waits as well.
@@ -85,7 +88,7 @@ impl ChainState {
         netuid: u16,
         hotkey: AccountId,
     ) -> Result<Vec<WeightCommit>, ReadError> {
-        let stored: Option<Vec<([u8; 32], u64, u64, u64)>> = self
+        let stored: Option<Vec<StoredCommit>> = self
             .try_read(SUBTENSOR, "WeightCommits", (netuid, hotkey.0))
             .await?;
         let commits = stored.unwrap_or_default().into_iter();

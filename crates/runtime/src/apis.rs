@@ -2,8 +2,8 @@
 
 use crate::info::{
     self, DelegateInfo, DynamicInfo, HyperparamEntry, Metagraph, NeuronInfo, NeuronInfoLite,
-    SelectiveMetagraph, StakeAvailability, StakeInfo, SubnetHyperparams, SubnetHyperparamsV2,
-    SubnetInfo, SubnetInfov2, SubnetState,
+    SelectiveMetagraph, StakeAvailability, StakeInfo, StakeOnSubnet, SubnetHyperparams,
+    SubnetHyperparamsV2, SubnetInfo, SubnetInfov2, SubnetState,
 };
 use crate::subtensor::{self, FixedU128, LockState};
 use crate::swap::{SimSwapResult, SubnetPrice};
@@ -122,7 +122,7 @@ sp_api::decl_runtime_apis! {
         /// One.
         fn get_delegate(delegate_account: AccountId) -> Option<DelegateInfo>;
         /// Whom a coldkey stakes to, once for each subnet, with its stake there.
-        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, (Compact<u16>, Compact<u64>))>;
+        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, StakeOnSubnet)>;
     }
 
     /// Founding a subnet.
@@ -390,7 +390,7 @@ sp_api::impl_runtime_apis! {
             info::delegate(&delegate_account)
         }
 
-        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, (Compact<u16>, Compact<u64>))> {
+        fn get_delegated(delegatee_account: AccountId) -> Vec<(DelegateInfo, StakeOnSubnet)> {
             info::delegated(&delegatee_account)
         }
     }

@@ -308,7 +308,7 @@ pub mod pallet {
             let first_kept = LastStoredRound::<T>::get().saturating_sub(KEPT_ROUNDS);
             let end = first_kept.min(oldest.saturating_add(FORGOTTEN_AT_ONCE));
             if oldest < end {
-                (oldest..end).for_each(|round| Pulses::<T>::remove(round));
+                (oldest..end).for_each(Pulses::<T>::remove);
                 OldestStoredRound::<T>::put(end);
             }
         }

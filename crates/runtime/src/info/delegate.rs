@@ -12,6 +12,9 @@ const BLOCKS_A_DAY: u64 = 7200;
 /// 1000 TAO, in rao.
 const THOUSAND_TAO: u64 = 1_000_000_000_000;
 
+/// A subnet, and how much of its token is staked.
+pub type StakeOnSubnet = (Compact<u16>, Compact<u64>);
+
 /// A hotkey that can be staked to.
 #[derive(Encode, Decode, TypeInfo, Clone, Debug, PartialEq, Eq)]
 pub struct DelegateInfo {
@@ -20,7 +23,7 @@ pub struct DelegateInfo {
     /// The owner's part of the dividends, over 65535.
     pub take: Compact<u16>,
     /// Who stakes to it, and on each subnet how much of its token.
-    pub nominators: Vec<(AccountId, Vec<(Compact<u16>, Compact<u64>)>)>,
+    pub nominators: Vec<(AccountId, Vec<StakeOnSubnet>)>,
     /// The coldkey that owns it.
     pub owner_ss58: AccountId,
     /// The subnets it is a neuron of.
@@ -107,8 +110,8 @@ fn saturated(amount: u128) -> u64 {
 }
 
 /// Who stakes to a hotkey, by coldkey and then subnet.
-fn nominators(hotkey: &AccountId) -> Vec<(AccountId, Vec<(Compact<u16>, Compact<u64>)>)> {
-    let mut all = BTreeMap::<AccountId, Vec<(Compact<u16>, Compact<u64>)>>::new();
+fn nominators(hotkey: &AccountId) -> Vec<(AccountId, Vec<StakeOnSubnet>)> {
+    let mut all = BTreeMap::<AccountId, Vec<StakeOnSubnet>>::new();
     for (coldkey, netuid) in AlphaV2::<Runtime>::iter_key_prefix((hotkey,)) {
         let stake = SubtensorModule::stake_of(hotkey, &coldkey, netuid);
         if stake != 0 {
@@ -138,7 +141,7 @@ pub(crate) fn delegate(hotkey: &AccountId) -> Option<DelegateInfo> {
 
 /// Whom a coldkey stakes to, once for each subnet, with its stake there. The delegates' other nominators are left out,
 /// as on the public chain.
-pub(crate) fn delegated(coldkey: &AccountId) -> Vec<(DelegateInfo, (Compact<u16>, Compact<u64>))> {
+pub(crate) fn delegated(coldkey: &AccountId) -> Vec<(DelegateInfo, StakeOnSubnet)> {
     let mut reader = Reader::default();
     super::stakes_of(coldkey)
         .into_iter()
