@@ -2,7 +2,7 @@
 
 import unittest
 
-from common import ChainTest, hot
+from common import ChainTest, hot, tao
 
 
 class Commitments(ChainTest):
@@ -26,8 +26,8 @@ class Commitments(ChainTest):
         second = self.succeeds(chain.set_commitment(self.charlie, netuid, longer))
         self.assertEqual(chain.get_commitment(netuid, 1), longer)
         metadata = chain.get_commitment_metadata(netuid, hot(self.charlie))
-        self.assertEqual(metadata["block"], second.extrinsic_receipt.block_number)
-        block = second.extrinsic_receipt.block_number
+        self.assertEqual(metadata["block"], self.block_of(second))
+        block = self.block_of(second)
         self.assertEqual(chain.get_commitment(netuid, 1, block=block - 1), "first")
 
         info = chain.get_metagraph_info(netuid)
@@ -51,6 +51,8 @@ class Commitments(ChainTest):
         self.assertIsNone(chain.get_revealed_commitment(netuid, 3))
 
     def test_only_neurons_commit(self):
+        # An account that does not exist could not even say who it is.
+        self.succeeds(self.chain.transfer(self.alice, hot(self.alice), tao(1)))
         refused = self.chain.set_commitment(self.alice, self.netuid, "stranger")
         self.fails(refused, "AccountNotAllowedCommit")
 

@@ -92,9 +92,9 @@ class ChainTest(unittest.TestCase):
         return response
 
     def fails(self, response, error):
-        """Expects a call to have been refused with a public error's name."""
+        """Expects a call to have been refused with a public error's name (a pattern)."""
         self.assertFalse(response.success, f"accepted, expected {error}")
-        self.assertIn(error, response.message)
+        self.assertRegex(response.message, error)
 
     @classmethod
     def as_root(cls, function, module="AdminUtils", **params):
@@ -147,6 +147,10 @@ class ChainTest(unittest.TestCase):
     def storage(self, name, *keys, module="SubtensorModule", block=None):
         """A value as it stands in storage."""
         return self.chain.query_module(module, name, params=list(keys), block=block).value
+
+    def block_of(self, response):
+        """The number of the block that took a call."""
+        return self.chain.substrate.get_block_number(response.extrinsic_receipt.block_hash)
 
     def event(self, response, name):
         """The attributes of the one event of this name that a call caused."""

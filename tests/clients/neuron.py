@@ -4,7 +4,7 @@ import unittest
 
 import bittensor
 from bittensor.utils.balance import Balance
-from common import ChainTest, cold, hot
+from common import ChainTest, cold, hot, tao
 
 
 class Neuron(ChainTest):
@@ -17,7 +17,7 @@ class Neuron(ChainTest):
     def test_a_burned_registration_costs_its_price(self):
         chain, netuid, newcomer = self.chain, self.netuid, self.charlie
         response = self.succeeds(chain.burned_register(newcomer, netuid))
-        block = response.extrinsic_receipt.block_number
+        block = self.block_of(response)
         price = chain.recycle(netuid, block=block - 1)
         paid = response.data["balance_before"] - response.data["balance_after"]
         # The price falls a little between the block the client read and the block that took the call.
@@ -64,19 +64,19 @@ class Neuron(ChainTest):
             self.assertEqual((info.ip, info.port, info.ip_type), ("127.0.0.1", 18091, 4))
             self.assertEqual((info.hotkey, info.coldkey), (hot(server), cold(server)))
         stored = self.storage("Axons", netuid, hot(server))
-        self.assertEqual(stored["block"], response.extrinsic_receipt.block_number)
+        self.assertEqual(stored["block"], self.block_of(response))
         self.assertEqual(self.event(response, "AxonServed"), (netuid, hot(server)))
 
         again = self.succeeds(chain.serve_axon(netuid, axon))
         self.assertIn("already served", again.message)
 
     def test_only_neurons_announce_an_address(self):
+        # An account that does not exist could not even say who it is.
+        self.succeeds(self.chain.transfer(self.alice, hot(self.alice), tao(1)))
         axon = bittensor.Axon(
             wallet=self.alice, port=8092, external_ip="127.0.0.1", external_port=18092
         )
-        self.fails(
-            self.chain.serve_axon(self.netuid, axon), "HotKeyNotRegisteredIn"
-        )
+        self.fails(self.chain.serve_axon(self.netuid, axon), "HotKeyNotRegisteredIn")
 
 
 if __name__ == "__main__":

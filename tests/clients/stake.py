@@ -42,7 +42,7 @@ class Stake(ChainTest):
         )
         gained = bought.data["stake_after"] - bought.data["stake_before"]
         spent = bought.data["balance_before"] - bought.data["balance_after"]
-        block = bought.extrinsic_receipt.block_number
+        block = self.block_of(bought)
         self.close_to(gained, self.buys(amount, block - 1))
         self.assertEqual(spent - bought.extrinsic_fee, tao(amount))
         self.assertGreater(chain.get_subnet_price(netuid).tao, price)
@@ -66,7 +66,7 @@ class Stake(ChainTest):
         simulated = chain.sim_swap(netuid, 0, half)
         sold = self.succeeds(chain.unstake(staker, netuid, hot(staker), half))
         received = sold.data["balance_after"] - sold.data["balance_before"] + sold.extrinsic_fee
-        self.close_to(received, self.pays(half.tao, sold.extrinsic_receipt.block_number - 1))
+        self.close_to(received, self.pays(half.tao, self.block_of(sold) - 1))
         self.close_to(received, simulated.tao_amount)
         self.close_to(sold.data["stake_after"], half)
 
@@ -95,7 +95,7 @@ class Stake(ChainTest):
                 rate_tolerance=0.05,
             )
         )
-        block = partly.extrinsic_receipt.block_number
+        block = self.block_of(partly)
         self.close_to(chain.get_subnet_price(netuid, block=block).tao, price * 1.05, part=0.005)
         spent = partly.data["balance_before"] - partly.data["balance_after"]
         self.assertLess(spent, huge)
@@ -147,7 +147,7 @@ class Stake(ChainTest):
         )
         self.assertEqual(self.staked(self.dave, owner).rao, 0)
         received = chain.get_balance(cold(owner)) - before + response.extrinsic_fee
-        self.close_to(received, self.pays(stake.tao, response.extrinsic_receipt.block_number - 1))
+        self.close_to(received, self.pays(stake.tao, self.block_of(response) - 1))
 
     def test_refusals(self):
         chain, netuid, owner = self.chain, self.netuid, self.bob

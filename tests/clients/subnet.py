@@ -26,7 +26,7 @@ class Subnet(ChainTest):
         self.assertTrue(chain.is_subnet_active(netuid))
         self.assertGreaterEqual(
             self.storage("FirstEmissionBlockNumber", netuid),
-            started.extrinsic_receipt.block_number,
+            self.block_of(started),
         )
         self.fails(
             chain.start_call(owner, netuid), "FirstEmissionBlockNumberAlreadySet"

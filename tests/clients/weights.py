@@ -42,7 +42,7 @@ class Weights(ChainTest):
             [tuple(each) for each in self.row(netuid, self.charlie)],
             [(miners[0], WHOLE // 3), (miners[1], WHOLE)],
         )
-        block = response.extrinsic_receipt.block_number
+        block = self.block_of(response)
         uid = chain.get_uid_for_hotkey_on_subnet(hot(self.charlie), netuid)
         self.assertEqual(self.storage("LastUpdate", netuid)[uid], block)
         self.assertEqual(self.event(response, "WeightsSet"), (netuid, uid))
@@ -80,7 +80,7 @@ class Weights(ChainTest):
         )
         (commit,) = self.storage("WeightCommits", netuid, hot(self.charlie))
         self.assertEqual(commit[0].removeprefix("0x"), digest(self.charlie, netuid, miners, values))
-        self.assertEqual(commit[2], committed.extrinsic_receipt.block_number)
+        self.assertEqual(commit[2], self.block_of(committed))
         self.assertIsNone(self.row(netuid, self.charlie))
 
         self.fails(
@@ -108,7 +108,7 @@ class Weights(ChainTest):
         sent, rounds = response.data["commit_for_reveal"], response.data["reveal_round"]
         ((sender, block, stored, round_),) = chain.get_timelocked_weight_commits(netuid)
         self.assertEqual((sender, round_), (hot(self.charlie), rounds))
-        self.assertEqual(block, response.extrinsic_receipt.block_number)
+        self.assertEqual(block, self.block_of(response))
         self.assertEqual(bytes.fromhex(stored.removeprefix("0x")), sent)
         account, index, commit, round_ = self.event(response, "TimelockedWeightsCommitted")
         self.assertEqual((account, index, round_), (hot(self.charlie), netuid, rounds))
