@@ -76,7 +76,8 @@ class Neuron(ChainTest):
         axon = bittensor.Axon(
             wallet=self.alice, port=8092, external_ip="127.0.0.1", external_port=18092
         )
-        self.fails(self.chain.serve_axon(self.netuid, axon), "HotKeyNotRegisteredIn")
+        # The number of HotKeyNotRegisteredInNetwork: the chain refuses the call before it stands in a block.
+        self.fails(self.chain.serve_axon(self.netuid, axon), r"Custom error: 10\b")
 
 
 if __name__ == "__main__":
