@@ -2,7 +2,7 @@
 
 import unittest
 
-from common import TEMPO, URL, ChainTest, btcli, cold, hot
+from common import TEMPO, URL, ChainTest, btcli, btcli_says, cold, hot
 
 NETWORK = ("--network", URL)
 
@@ -30,8 +30,7 @@ class BtcliSubnets(ChainTest):
         self.assertEqual(chain.get_subnet_owner_hotkey(netuid), hot(owner))
         identity = chain.subnet(netuid).subnet_identity
         self.assertEqual((identity.subnet_name, identity.description), ("clients", "made by btcli"))
-        started = btcli("subnets", "start", *NETWORK, *asked_of(owner), "--netuid", netuid)
-        self.assertTrue(started["success"], started)
+        btcli_says("subnets", "start", *NETWORK, *asked_of(owner), "--netuid", netuid)
         self.assertTrue(chain.is_subnet_active(netuid))
         self.as_root("sudo_set_tempo", netuid=netuid, tempo=TEMPO)
 

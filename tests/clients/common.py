@@ -49,24 +49,30 @@ def hot(owner):
     return owner.hotkey.ss58_address
 
 
-def btcli(*arguments):
-    """Runs `btcli` and gives the JSON document it prints."""
+def btcli_says(*arguments):
+    """Runs `btcli` and gives what it prints."""
     command = pathlib.Path(sys.executable).parent / "btcli"
+    arguments = [str(each) for each in arguments]
     ran = subprocess.run(
-        [command, *map(str, arguments), "--json-output"],
+        [command, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    begin = ran.stdout.find("{")
+    assert ran.returncode == 0, f"btcli {arguments}: {ran.stdout}\n{ran.stderr}"
+    return ran.stdout
+
+
+def btcli(*arguments):
+    """Runs `btcli` and gives the JSON document it prints."""
+    said = btcli_says(*arguments, "--json-output")
+    begin = min((at for at in map(said.find, "{[") if at >= 0), default=0)
     try:
         # Some commands print a table before the document; all print it last.
-        return json.loads(ran.stdout[begin:])
+        return json.loads(said[begin:])
     except json.JSONDecodeError:
-        raise AssertionError(
-            f"btcli {' '.join(map(str, arguments))}: status {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-        ) from None
+        raise AssertionError(f"btcli {arguments} printed no JSON: {said}") from None
 
 
 class ChainTest(unittest.TestCase):
