@@ -25,8 +25,8 @@ class BtcliStake(ChainTest):
         self.close_to(row["stake_value"], stake)
         self.assertTrue(row["registered"])
 
-        removed = btcli("stake", "remove", *asked, "--amount", 4)
-        self.assertTrue(removed[f"netuid: {netuid}"] if f"netuid: {netuid}" in removed else removed, removed)
+        (removed,) = btcli("stake", "remove", *asked, "--amount", 4)
+        self.assertTrue(removed["success"], removed)
         self.close_to(chain.get_stake_for_hotkey(hot(staker), netuid), stake.tao - 4)
 
 
