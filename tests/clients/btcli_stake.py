@@ -2,14 +2,14 @@
 
 import unittest
 
-from common import URL, ChainTest, btcli, hot, tao
+from common import STILL, URL, ChainTest, btcli, hot, tao
 
 NETWORK = ("--network", URL)
 
 
 class BtcliStake(ChainTest):
     def test_stake_is_added_listed_and_removed(self):
-        chain, netuid, staker = self.chain, self.found(self.bob), self.charlie
+        chain, netuid, staker = self.chain, self.found(self.bob, STILL), self.charlie
         self.register(netuid, staker)
         asked = (
             *NETWORK, "--wallet-name", staker.name, "--hotkey", staker.hotkey_str, "--netuid", netuid,

@@ -22,6 +22,9 @@ URL = os.environ["AGON_NODE_URL"]
 TEMPO = 10
 """Blocks between two epochs of the subnets that `found` founds."""
 
+STILL = 10_000
+"""A tempo at which no epoch comes while a script runs, so that nobody's stake grows."""
+
 
 def tao(amount):
     """An amount of TAO."""
@@ -117,14 +120,14 @@ class ChainTest(unittest.TestCase):
         assert len(outcomes) == 1 and "Ok" in outcomes[0], f"{function}: {outcomes}"
 
     @classmethod
-    def found(cls, owner):
+    def found(cls, owner, tempo=TEMPO):
         """Founds and starts a subnet with short epochs that takes weights openly and as often as one likes."""
         cls.as_root("sudo_set_network_rate_limit", rate_limit=0)
         before = set(cls.chain.get_all_subnets_netuid())
         cls.succeeds(cls.chain.register_subnet(owner))
         (netuid,) = set(cls.chain.get_all_subnets_netuid()) - before
         cls.succeeds(cls.chain.start_call(owner, netuid))
-        cls.as_root("sudo_set_tempo", netuid=netuid, tempo=TEMPO)
+        cls.as_root("sudo_set_tempo", netuid=netuid, tempo=tempo)
         cls.as_root(
             "sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=False
         )

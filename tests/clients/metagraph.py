@@ -86,9 +86,8 @@ class Metagraph(ChainTest):
                 info.block_at_registration[uid],
                 self.storage("BlockAtRegistration", netuid, uid),
             )
-        self.assertEqual(
-            info.validators, None if not info.validators else [1], "the permitted neurons"
-        )
+        permitted = [uid for uid in range(4) if self.full.validator_permit[uid]]
+        self.assertEqual(sorted(info.validators), permitted)
         self.assertEqual(info.max_uids, self.storage("MaxAllowedUids", netuid))
         self.assertEqual(info.registration_allowed, True)
         self.assertEqual(info.commit_reveal_weights_enabled, False)

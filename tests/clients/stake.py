@@ -2,7 +2,7 @@
 
 import unittest
 
-from common import ChainTest, cold, hot, tao
+from common import STILL, ChainTest, cold, hot, tao
 
 FEE = 33 / 65_535
 """The part of a trade that the pool keeps."""
@@ -12,7 +12,7 @@ class Stake(ChainTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.netuid = cls.found(cls.bob)
+        cls.netuid = cls.found(cls.bob, STILL)
         cls.register(cls.netuid, cls.charlie, cls.dave)
 
     def staked(self, hotkey, owner, netuid=None):
@@ -119,7 +119,7 @@ class Stake(ChainTest):
 
     def test_stake_swaps_between_subnets(self):
         chain, owner = self.chain, self.bob
-        second = self.found(self.charlie)
+        second = self.found(self.charlie, STILL)
         self.succeeds(chain.add_stake(owner, self.netuid, hot(owner), tao(20)))
         part = self.staked(owner, owner) * 0.5
         expected = chain.sim_swap(self.netuid, second, part).alpha_amount

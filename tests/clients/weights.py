@@ -47,6 +47,7 @@ class Weights(ChainTest):
         self.assertEqual(self.storage("LastUpdate", netuid)[uid], block)
         self.assertEqual(self.event(response, "WeightsSet"), (netuid, uid))
 
+        chain.wait_for_block()  # the client itself waits a block between two tries
         self.fails(
             chain.set_weights(self.charlie, netuid, [99], [1.0], max_attempts=1),
             "UidVecContainInvalidOne",
