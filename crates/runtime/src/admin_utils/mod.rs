@@ -86,7 +86,6 @@ pub mod pallet {
 
     /// What can go wrong, in the public chain's order.
     #[pallet::error]
-    #[allow(missing_docs)] // names of the public list that this runtime never raises
     pub enum Error<T> {
         /// There is no such subnet.
         SubnetDoesNotExist,
@@ -114,6 +113,7 @@ pub mod pallet {
         NotPermittedOnRootSubnet,
         /// There is no registration by proof of work any more.
         POWRegistrationDisabled,
+        /// The call is out of use.
         Deprecated,
     }
 }

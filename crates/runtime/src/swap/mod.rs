@@ -115,25 +115,32 @@ pub mod pallet {
 
     /// What can go wrong, in the public chain's order.
     #[pallet::error]
-    #[allow(missing_docs)] // names of the public list that this runtime never raises
     pub enum Error<T> {
         /// The fee would be above the highest.
         FeeRateTooHigh,
+        /// Too little was offered.
         InsufficientInputAmount,
+        /// The pool holds too little.
         InsufficientLiquidity,
+        /// The price would pass the limit.
         PriceLimitExceeded,
+        /// The account has too little.
         InsufficientBalance,
+        /// The range of prices is empty or out of bounds.
         InvalidTickRange,
+        /// The amount of liquidity is out of bounds.
         InvalidLiquidityValue,
         /// A reserve is below its minimum or would be after the trade.
         ReservesTooLow,
         /// The subnet does not exist.
         MechanismDoesNotExist,
+        /// The subnet's token cannot be traded.
         SubtokenDisabled,
         /// One side of the pool weighs too little.
         ReservesOutOfBalance,
         /// The input is too large for the pool.
         SwapInputTooLarge,
+        /// The call is out of use.
         Deprecated,
     }
 
