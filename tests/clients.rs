@@ -60,7 +60,8 @@ fn node(home: &Path) -> (Running, String) {
 /// Runs one script against a node of its own and shows what it said if it fails.
 fn run(script: &str) {
     let Some(python) = python() else {
-        let reason = "no Python environment with the foreign clients; `.ci/run` makes one in target/clients";
+        let reason =
+            "no Python environment with the foreign clients; `.ci/run` makes one in target/clients";
         assert!(env::var_os("AGON_CLIENTS_REQUIRED").is_none(), "{reason}");
         // Past the test runner, which keeps what a passing test prints to itself.
         let _ = writeln!(io::stderr(), "SKIPPED tests/clients/{script}: {reason}");

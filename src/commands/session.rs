@@ -114,10 +114,11 @@ impl Session {
 
     /// Print a result: `fields` for scripts, `text` for people.
     pub fn show(&self, fields: Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
-        Ok(match self.json {
+        match self.json {
             true => result(&document(fields).to_string())?,
             false => result(&text())?,
-        })
+        }
+        Ok(())
     }
 
     /// Bring an order into a final block, once. `None` after a dry run. Refusals and missing

@@ -11,7 +11,6 @@ use crate::{
     AccountId, Balance, Block, Executive, InherentDataExt, Nonce, Runtime, SubtensorModule, System,
     TransactionPayment, VERSION,
 };
-use codec::Compact;
 use frame_support::weights::Weight;
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_core::OpaqueMetadata;

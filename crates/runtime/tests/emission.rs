@@ -77,7 +77,7 @@ fn a_pool_takes_what_root_allows_and_the_rest_buys() {
         assert_eq!(PendingRootAlphaDivs::<Runtime>::get(NETUID), 0);
         assert_eq!(SubnetAlphaOut::<Runtime>::get(NETUID), TAO - 82_000_457);
         let token = SubnetAlphaIn::<Runtime>::get(NETUID) + SubnetAlphaOut::<Runtime>::get(NETUID);
-        let proportion = (500 * u128::from(TAO) << 32) / u128::from(500 * TAO + token);
+        let proportion = ((500 * u128::from(TAO)) << 32) / u128::from(500 * TAO + token);
         assert_eq!(RootProp::<Runtime>::get(NETUID).bits, proportion);
         assert_nothing_is_lost();
     });

@@ -215,7 +215,7 @@ fn stake_moves_to_another_hotkey() {
         assert_eq!(price(NETUID), before);
         assert_close(staked("rich", "v1", NETUID), owned - owned / 2);
         assert_close(staked("rich", "v2", NETUID), owned / 2);
-        let worth = (u128::from(owned / 2) * SubtensorModule::price_q64(NETUID) >> 64) as u64;
+        let worth = ((u128::from(owned / 2) * SubtensorModule::price_q64(NETUID)) >> 64) as u64;
         let moved = Event::StakeMoved(
             account("rich"),
             account("v1"),

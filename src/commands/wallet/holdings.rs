@@ -11,6 +11,7 @@ use agon_neuron::{Call, ConnectError, GiveError, Metagraph, ROOT, Stake};
 use anyhow::anyhow;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The account that is meant: the address, or the wallet's coldkey by its public file.
 pub fn whose(whose: &Whose) -> Result<AccountId, Failure> {
@@ -160,10 +161,10 @@ pub async fn overview(overview: Overview) -> Result<(), Failure> {
             if netuid == ROOT {
                 continue;
             }
-            if !graphs.contains_key(&netuid) {
-                graphs.insert(netuid, state.metagraph(netuid).await?);
-            }
-            let graph = &graphs[&netuid];
+            let graph = match graphs.entry(netuid) {
+                Entry::Occupied(graph) => graph.into_mut(),
+                Entry::Vacant(place) => place.insert(state.metagraph(netuid).await?),
+            };
             if let Some(uid) = graph.uid_of(hotkey) {
                 places.push((name, netuid, usize::from(uid)));
             }

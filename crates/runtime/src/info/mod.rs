@@ -13,7 +13,7 @@ mod stake;
 mod subnet;
 mod view;
 
-pub use delegate::DelegateInfo;
+pub use delegate::{DelegateInfo, StakeOnSubnet};
 pub use hyperparameters::{
     FixedI64, HyperparamEntry, HyperparamValue, SubnetHyperparams, SubnetHyperparamsV2,
 };
