@@ -103,7 +103,7 @@ class Weights(ChainTest):
         self.as_root("sudo_set_commit_reveal_weights_enabled", netuid=netuid, enabled=True)
         response = self.succeeds(
             chain.set_weights(
-                self.charlie, netuid, miners, [0.25, 0.75], version_key=VERSION, block_time=0.1
+                self.charlie, netuid, miners, [0.25, 0.75], version_key=VERSION
             )
         )
         sent, rounds = response.data["commit_for_reveal"], response.data["reveal_round"]

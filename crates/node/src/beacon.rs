@@ -1,8 +1,8 @@
 //! The pulses of the chain's randomness beacon, on their way into blocks.
 //!
-//! On development networks the node itself is the beacon, with a key that anybody has. Its rounds are quicknet's, in number and time, so that what the public clients commit is as valid here as there. It
-//! goes by the chain's own time: a chain that is moved forward finds its rounds published. Another beacon's pulses
-//! come from a drand endpoint, if there is one.
+//! On development networks the node itself is the beacon, with a key that anybody has. Its rounds are quicknet's, in
+//! number and time, so that what the public clients commit is as valid here as there. A chain that is moved forward
+//! finds what its commits wait for published. Another beacon's pulses come from a drand endpoint, if there is one.
 
 use crate::drand::Endpoint;
 use agon_runtime::{
@@ -13,7 +13,7 @@ use agon_timelock::{Beacon, BeaconKey, PublicKey};
 use pallet_timestamp::Now;
 use sp_core::sr25519;
 use sp_runtime::MultiSigner;
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeSet, sync::LazyLock, time::UNIX_EPOCH};
 
 /// The most rounds without a reader that one block catches up with. A chain that has slept needs no others.
 const MAX_ROUNDS: u64 = 64;
@@ -69,18 +69,22 @@ pub fn due_pulses(endpoint: Option<&Endpoint>) -> Option<UncheckedExtrinsic> {
 
 /// The rounds since the last one; of a long absence the newest, and before them what a commit waits for. A new chain
 /// begins with the newest round alone.
+///
+/// A chain that was moved forward is ahead of the clock. Of the rounds that are due by its time alone only those come
+/// that a commit waits for: all others must stay open, because clients choose theirs by the clock.
 fn due_rounds(beacon: &Beacon) -> BTreeSet<u64> {
-    let newest = beacon.round_at(Now::<Runtime>::get() / 1000);
+    let time = Now::<Runtime>::get() / 1000;
+    let clock = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let newest = beacon.round_at(time.min(clock));
     let last = match drand::LastStoredRound::<Runtime>::get() {
         0 => newest.saturating_sub(1),
         last => last,
     };
     let next = last.saturating_add(1);
     let first = newest.saturating_sub(MAX_ROUNDS - 1).max(next);
-    let mut rounds: BTreeSet<u64> = (first..=newest).collect();
-    if next < first {
-        let awaited = SubtensorModule::awaited_rounds().chain(Commitments::awaited_rounds());
-        rounds.extend(awaited.filter(|round| (next..first).contains(round)));
-    }
-    rounds
+    let due = next..=beacon.round_at(time);
+    let awaited = SubtensorModule::awaited_rounds().chain(Commitments::awaited_rounds());
+    (first..=newest)
+        .chain(awaited.filter(|round| due.contains(round)))
+        .collect()
 }

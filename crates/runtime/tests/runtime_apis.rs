@@ -667,7 +667,7 @@ fn delegates_are_the_owned_hotkeys() {
         let kept = u128::from(earned) * 720 * (65_535 - 11_796) / 65_535;
         assert_eq!(u128::from(v1.return_per_1000.0), kept * 1000 / 50);
 
-        let mine: Vec<(DelegateInfo, StakeOnSubnet, StakeOnSubnet)> =
+        let mine: Vec<(DelegateInfo, StakeOnSubnet)> =
             ask("DelegateInfoRuntimeApi_get_delegated", account("rich"));
         assert_eq!(mine.len(), 2);
         assert_eq!(mine[1].0.delegate_ss58, account("v1"));

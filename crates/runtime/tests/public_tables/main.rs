@@ -202,6 +202,8 @@ fn clients_find_the_types_they_look_for() {
             "CheckNonce",
             "CheckWeight",
             "ChargeTransactionPayment",
+            "SudoTransactionExtension",
+            "SubtensorTransactionExtension",
             "CheckMetadataHash"
         ]
     );
