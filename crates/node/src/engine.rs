@@ -111,12 +111,18 @@ pub enum BeginError {
 
 /// A block that is made but not yet stored.
 pub struct Draft {
+    /// The block.
+    pub block: Block,
+    /// What it does to the trie.
+    pub nodes: NodeChanges,
+}
+
+/// A block and what became of those who wanted to be in it.
+pub struct Block {
     /// Its header, the state root after it included.
     pub header: Header,
     /// Its extrinsics, each with its length prefix; the first sets the time, and the beacon's pulses may follow.
     pub body: Vec<Vec<u8>>,
-    /// What it does to the trie.
-    pub nodes: NodeChanges,
     /// The transactions in it.
     pub included: Vec<Arc<Transaction>>,
     /// The transactions that can stand in no block.
@@ -181,6 +187,45 @@ impl Engine {
             candidates,
             self.endpoint.as_ref(),
         )
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+impl Engine {
+    /// Makes `count` blocks twelve seconds apart upon `parent`, the first with `candidates`, and keeps none of them.
+    /// Returns the transactions in the first, and what `look` finds in the state after the last. Needs a thread with
+    /// a deep stack.
+    pub fn rehearse<R>(
+        &self,
+        storage: &Storage,
+        parent: &Header,
+        candidates: &[Arc<Transaction>],
+        count: u32,
+        look: impl FnOnce() -> R,
+    ) -> Result<(Vec<Arc<Transaction>>, R), SealError> {
+        let state = self.state(storage, parent)?;
+        let mut time = state.time()?;
+        let mut overlay = OverlayedChanges::default();
+        let (mut parent, mut included) = (parent.clone(), Vec::new());
+        for index in 0..count {
+            let candidates = if index == 0 { candidates } else { &[] };
+            time += 12_000;
+            let nothing = |_: &mut OverlayedChanges<BlakeTwo256>| Ok(());
+            let backend = &state.backend;
+            let block = block(
+                &mut overlay,
+                backend,
+                &parent,
+                time,
+                nothing,
+                candidates,
+                None,
+            )?;
+            included.extend(block.included);
+            parent = block.header;
+        }
+        let found = enter(&mut overlay, &*state.backend, look)?;
+        Ok((included, found))
     }
 }
 
@@ -295,6 +340,32 @@ fn draft(
     endpoint: Option<&Endpoint>,
 ) -> Result<Draft, SealError> {
     let mut overlay = OverlayedChanges::default();
+    let block = block(
+        &mut overlay,
+        backend,
+        parent,
+        time,
+        before,
+        candidates,
+        endpoint,
+    )?;
+    let (root, nodes) = changes(&mut overlay, backend).map_err(ReadError::Trie)?;
+    if root != block.header.state_root {
+        return Err(SealError::Root(block.header.number));
+    }
+    Ok(Draft { block, nodes })
+}
+
+/// Makes a block upon a state; what it changes is left in `overlay`.
+fn block(
+    overlay: &mut OverlayedChanges<BlakeTwo256>,
+    backend: &StateBackend,
+    parent: &Header,
+    time: u64,
+    before: impl FnOnce(&mut OverlayedChanges<BlakeTwo256>) -> Result<(), SealError>,
+    candidates: &[Arc<Transaction>],
+    endpoint: Option<&Endpoint>,
+) -> Result<Block, SealError> {
     let number = parent.number + 1;
     let open = Header::new(
         number,
@@ -303,7 +374,7 @@ fn draft(
         parent.hash(),
         Default::default(),
     );
-    let inherent = enter(&mut overlay, backend, || {
+    let inherent = enter(overlay, backend, || {
         Executive::initialize_block(&open);
         let period: u64 = <Runtime as pallet_timestamp::Config>::MinimumPeriod::get();
         let earliest = Now::<Runtime>::get().saturating_add(period);
@@ -317,12 +388,12 @@ fn draft(
         }
     })??;
 
-    before(&mut overlay)?;
+    before(overlay)?;
     let mut body = vec![inherent];
-    let pulses = enter(&mut overlay, backend, || beacon::due_pulses(endpoint))?;
+    let pulses = enter(overlay, backend, || beacon::due_pulses(endpoint))?;
     if let Some(pulses) = pulses {
         let bytes = pulses.encode();
-        match attempt(&mut overlay, backend, || Executive::apply_extrinsic(pulses)) {
+        match attempt(overlay, backend, || Executive::apply_extrinsic(pulses)) {
             Ok(Ok(outcome)) => {
                 body.push(bytes);
                 if let Err(error) = outcome {
@@ -339,7 +410,7 @@ fn draft(
         if held_back.contains(&candidate.sender) {
             continue;
         }
-        let outcome = attempt(&mut overlay, backend, || {
+        let outcome = attempt(overlay, backend, || {
             Executive::apply_extrinsic(candidate.extrinsic.clone())
         });
         match outcome {
@@ -364,15 +435,10 @@ fn draft(
         invalid.push(candidate.clone());
     }
 
-    let header = enter(&mut overlay, backend, Executive::finalize_block)?;
-    let (root, nodes) = changes(&mut overlay, backend).map_err(ReadError::Trie)?;
-    if root != header.state_root {
-        return Err(SealError::Root(number));
-    }
-    Ok(Draft {
+    let header = enter(overlay, backend, Executive::finalize_block)?;
+    Ok(Block {
         header,
         body,
-        nodes,
         included,
         invalid,
     })
