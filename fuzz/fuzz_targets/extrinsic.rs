@@ -1,13 +1,14 @@
 //! Bytes as transactions: what a node makes of them, and of the blocks after.
 //!
-//! A first byte of 0: the rest arrives as it is. Otherwise what follows is a list of calls, each behind a byte that
-//! says who signs it, which a client has brought into the form of transactions. No panic is allowed anywhere, though a
-//! node survives most of them, and what strangers do must leave the books in order.
+//! A first byte of 0: the rest arrives as it is. 1: the rest is a list of calls, each behind a byte that says who signs
+//! it, which a client has brought into the form of transactions. 2: the same, but the calls are drawn. No panic is
+//! allowed anywhere, though a node survives most of them, and what strangers do must leave the books in order.
 
 #![no_main]
 
 use agon_fuzz::{
-    OPEN, ROUND, SIGNERS, Stage, TAO, account, batch, generate, position, sealed, sudo, weights,
+    OPEN, ROUND, SIGNERS, Stage, TAO, account, batch, draw::Calls, generate, position, sealed,
+    sudo, weights,
 };
 use agon_runtime::{
     Balances, Runtime, RuntimeCall, SubtensorModule, System, admin_utils, commitments, genesis,
@@ -16,8 +17,11 @@ use agon_runtime::{
 use agon_timelock::{WeightsPlaintext, weights_hash};
 use codec::{DecodeLimit, Encode};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
+const RAW: u8 = 0;
+const CALLS: u8 = 1;
+const DRAWN: u8 = 2;
 /// The most calls of one input.
 const MOST: usize = 8;
 /// How deeply calls may be nested here, where no client signs deeper ones. As raw bytes they may.
@@ -28,6 +32,7 @@ const BLOCKS: u32 = 3;
 const ROOT: usize = 0;
 
 static STAGE: OnceLock<Stage> = OnceLock::new();
+static TYPES: LazyLock<Calls> = LazyLock::new(Calls::default);
 
 fuzz_target!(
     init: {
@@ -50,15 +55,25 @@ fuzz_target!(
 
 /// The transactions that bytes stand for, and whether root is among the signers.
 fn arrivals(stage: &Stage, data: &[u8]) -> Option<(Vec<Vec<u8>>, bool)> {
-    if let [0, raw @ ..] = data {
+    let (form, mut rest) = data.split_first()?;
+    if *form == RAW {
         // Signed by one of us at best, and then it is a seed.
-        return Some((vec![raw.to_vec()], true));
+        return Some((vec![rest.to_vec()], true));
     }
-    let (mut rest, mut nonces) = (data, stage.nonces);
-    let (mut arrivals, mut by_root) = (Vec::new(), false);
-    while let Some((signer, call)) = rest.split_first() {
-        rest = call;
-        let call = RuntimeCall::decode_with_depth_limit(DEPTH, &mut rest).ok()?;
+    let (mut nonces, mut arrivals, mut by_root) = (stage.nonces, Vec::new(), false);
+    while let Some((signer, encoded)) = rest.split_first() {
+        let call = match *form {
+            CALLS => {
+                rest = encoded;
+                RuntimeCall::decode_with_depth_limit(DEPTH, &mut rest).ok()?
+            }
+            DRAWN => {
+                let (call, left) = TYPES.draw(encoded)?;
+                rest = left;
+                call
+            }
+            _ => return None,
+        };
         if arrivals.len() == MOST || writes_anything(&call) {
             return None;
         }
@@ -137,13 +152,10 @@ fn seeds(stage: &Stage) -> Vec<(&'static str, Vec<u8>)> {
     use subtensor::Call as Subtensor;
     let (eve, ferdie) = (account("Eve"), account("Ferdie"));
     let calls = |calls: Vec<(&str, RuntimeCall)>| {
-        let encoded = calls.into_iter().map(|(name, call)| {
-            let signer = position(name);
-            // Never 0, which stands for raw bytes.
-            let signer = if signer == 0 { SIGNERS.len() } else { signer };
-            [&[signer as u8][..], &call.encode()].concat()
-        });
-        encoded.collect::<Vec<_>>().concat()
+        let encoded = calls
+            .into_iter()
+            .map(|(name, call)| [&[position(name) as u8][..], &call.encode()].concat());
+        [vec![vec![CALLS]], encoded.collect()].concat().concat()
     };
     let transfer: RuntimeCall = pallet_balances::Call::transfer_keep_alive {
         dest: ferdie.clone().into(),
@@ -169,7 +181,9 @@ fn seeds(stage: &Stage) -> Vec<(&'static str, Vec<u8>)> {
         .into()
     };
     vec![
-        ("raw", [&[0][..], &raw].concat()),
+        ("raw", [&[RAW][..], &raw].concat()),
+        ("drawn", drawn(7)),
+        ("drawn-more", drawn(101)),
         ("transfer", calls(vec![("Bob", transfer.clone())])),
         ("weights", calls(vec![("Eve", weights())])),
         (
@@ -385,4 +399,10 @@ fn seeds(stage: &Stage) -> Vec<(&'static str, Vec<u8>)> {
             )]),
         ),
     ]
+}
+
+/// Bytes without a plan.
+fn drawn(step: usize) -> Vec<u8> {
+    let bytes = (0..64).map(|at| (at * step) as u8);
+    [DRAWN].into_iter().chain(bytes).collect()
 }

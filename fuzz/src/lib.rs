@@ -1,5 +1,7 @@
 //! What the fuzz targets share: a chain on which something can be done, signatures, and how seeds are written.
 
+pub mod draw;
+
 use agon_node::{fuzzing::Bench, genesis};
 use agon_runtime::{
     AccountId, Nonce, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION, admin_utils,

@@ -279,8 +279,8 @@ impl Chain {
         Ok(head)
     }
 
-    /// Judges `arrivals` as [`Chain::submit`] does, without the pool's bounds, and makes `count` blocks as
-    /// [`Engine::rehearse`] does, the first with those that are valid.
+    /// Judges `arrivals` as [`Chain::submit`] does, without the pool's bounds, and makes up to `count` blocks as
+    /// [`Engine::rehearse`] does, the first with those that are valid; without any it makes none.
     #[cfg(feature = "fuzzing")]
     pub fn rehearse<R>(
         &self,
@@ -302,6 +302,7 @@ impl Chain {
                 valid.push(Arc::new(transaction));
             }
         }
+        let count = if valid.is_empty() { 0 } else { count };
         self.engine
             .rehearse(&self.storage, &head.header, &valid, count, look)
     }
