@@ -17,7 +17,12 @@ use agon_runtime::{
 };
 use codec::{Decode, Encode};
 use pallet_timestamp::{Call as TimestampCall, Now};
-use sp_core::{Get, H256, storage::StateVersion};
+use sp_core::{
+    Get, H256,
+    storage::StateVersion,
+    traits::{ReadRuntimeVersion, ReadRuntimeVersionExt},
+};
+use sp_externalities::{Extensions, Externalities};
 use sp_runtime::{
     traits::{BlakeTwo256, Header as _},
     transaction_validity::{
@@ -454,11 +459,23 @@ fn enter<B: Backend<BlakeTwo256>, R>(
     backend: &B,
     f: impl FnOnce() -> R,
 ) -> Result<R, Panicked> {
-    let mut externalities = Ext::new(overlay, backend, None);
+    let mut extensions = Extensions::new();
+    extensions.register(ReadRuntimeVersionExt::new(NoCode));
+    let mut externalities = Ext::new(overlay, backend, Some(&mut extensions));
     catch_unwind(AssertUnwindSafe(|| {
         sp_externalities::set_and_run_with_externalities(&mut externalities, f)
     }))
     .map_err(Panicked::from)
+}
+
+/// Finds no version in any code: the program holds the one runtime there is. Whoever asks would panic without an
+/// answer, and a call that brings code asks.
+struct NoCode;
+
+impl ReadRuntimeVersion for NoCode {
+    fn read_runtime_version(&self, _: &[u8], _: &mut dyn Externalities) -> Result<Vec<u8>, String> {
+        Err("the runtime is not replaced by code".into())
+    }
 }
 
 /// Enters the runtime and keeps what `f` writes only when it succeeds.
