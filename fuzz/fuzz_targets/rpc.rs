@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 /// The most blocks that one request may have made; the node's own bound takes minutes to reach.
 const MOST_BLOCKS: u64 = 16;
 /// The most blocks that all requests together may have made: each stays in memory.
-const MOST_BLOCKS_EVER: u64 = 4_000;
+const MOST_BLOCKS_EVER: u64 = 1_000;
 /// Messages of a subscription that wait for a reader.
 const MESSAGES: usize = 8;
 
