@@ -474,7 +474,7 @@ pub struct Faucet {
     #[command(flatten)]
     pub whose: Whose,
     /// How much TAO to add to the balance.
-    #[arg(long, value_name = "TAO", default_value = "1000")]
+    #[arg(long, value_name = "TAO", default_value = "10000")]
     pub amount: Amount,
 }
 
