@@ -340,6 +340,11 @@ fn weights_are_committed_to_and_revealed() {
     let world = World::with_subnet();
     world.sudo("weights_rate_limit", "0");
     world.sudo("tempo", "20");
+    // What is hidden fails where nobody sees it, so it is looked at before.
+    let said = world.mistake("weights set --netuid 1 --uids 7 --weights 1");
+    assert!(said.contains("no uid 7"), "{said}");
+    let said = world.mistake("weights commit --netuid 1 --uids 0,7 --weights 1,1");
+    assert!(said.contains("no uid 7"), "{said}");
     // Which way weights take is looked up.
     let made = world.done("weights set --netuid 1 --uids 0 --weights 1");
     assert_eq!(made["how"], "sealed", "{made}");
@@ -404,7 +409,7 @@ fn only_a_development_chain_gives_tao_away() {
         .unwrap()
         .account();
     world.ok(&format!("wallet faucet --ss58 {somebody}"));
-    assert_eq!(world.free(somebody), 1_000 * TAO);
+    assert_eq!(world.free(somebody), 10_000 * TAO);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     Api, Module, accept,
-    error::{bad_parameter, client},
+    error::{bad_parameter, client, too_large_count},
     notify,
 };
 use crate::{
@@ -126,7 +126,11 @@ fn keys_paged(chain: &Chain, params: &Params<'_>) -> Result<Vec<Bytes>, ErrorObj
     let (prefix, count): (Bytes, usize) = (params.next()?, params.next()?);
     let start: Option<Bytes> = params.optional_next()?;
     let state = chain.state_at(params.optional_next()?)?;
-    let keys = state.keys(&prefix, start.as_deref(), count.min(MAX_PAGE))?;
+    // A shorter page than asked for reads as the last one.
+    if count > MAX_PAGE {
+        return Err(too_large_count(count, MAX_PAGE));
+    }
+    let keys = state.keys(&prefix, start.as_deref(), count)?;
     Ok(keys.into_iter().map(Bytes).collect())
 }
 

@@ -212,6 +212,13 @@ async fn requests_out_of_bounds() {
     );
     assert_eq!(
         client
+            .refused("state_getKeysPaged", rpc_params!["0x", 1_001])
+            .await
+            .code(),
+        4_002
+    );
+    assert_eq!(
+        client
             .refused("state_getStorage", rpc_params!["0x00", "0xabcd"])
             .await
             .code(),
