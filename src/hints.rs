@@ -18,7 +18,7 @@ const HINTS: &[(&str, &str)] = &[
     ),
     (
         "AdminActionProhibitedDuringWeightsWindow",
-        "settings are frozen shortly before an epoch; try again after it (agon subnet show)",
+        "settings are frozen shortly before an epoch; try again after it",
     ),
     (
         "AlphaHighTooLow",

@@ -24,7 +24,7 @@ pub struct Chain {
     /// How long to wait for an outcome before it is called unknown.
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration)]
     pub timeout: Duration,
-    /// Print the result as JSON, also when it is a refusal.
+    /// Print the result as JSON, also when the chain refuses.
     #[arg(long)]
     pub json: bool,
 }
