@@ -288,6 +288,18 @@ mod events {
             /// What they bought.
             alpha: u64,
         },
+        /// A transaction was paid for in a subnet's token.
+        #[codec(index = 123)]
+        TransactionFeePaidWithAlpha {
+            /// The payer.
+            who: AccountId32,
+            /// The subnet.
+            netuid: u16,
+            /// What was taken, in the token.
+            alpha_fee: u64,
+            /// What it sold for, in rao.
+            tao_amount: u64,
+        },
         /// How long a validator without new weights stays active changed.
         #[codec(index = 130)]
         ActivityCutoffFactorMilliSet {

@@ -14,6 +14,7 @@ mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod fee;
 mod identity;
 mod limits;
 mod mechanisms;
@@ -33,6 +34,7 @@ mod trimming;
 mod types;
 mod weights;
 
+pub use fee::FeeInAlpha;
 pub use limits::OwnerAction;
 pub use pallet::*;
 pub use safe_float::SafeFloat;

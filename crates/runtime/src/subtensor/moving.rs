@@ -1,7 +1,8 @@
 //! Moving stake: to another hotkey, to another coldkey, to another subnet, and out of all subnets at once.
 //!
 //! Within a subnet the token itself moves, at no cost. Between subnets it is sold and the rao buy the other subnet's
-//! token, each at its pool's price and fee.
+//! token, each at its pool's price and fee. Whoever asks for more than is there moves what is there, because the
+//! transaction's fee may have been paid from it.
 
 use super::pallet::*;
 use super::staking::PriceLimit;
@@ -133,7 +134,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// What a coldkey has staked to a hotkey where the token trades: root first, then by subnet.
-    fn tradable_stake(coldkey: &AccountId32, hotkey: &AccountId32) -> Vec<(u16, u64)> {
+    pub(crate) fn tradable_stake(coldkey: &AccountId32, hotkey: &AccountId32) -> Vec<(u16, u64)> {
         std::iter::once(ROOT)
             .chain(Self::subnets())
             .filter(|&netuid| Self::ensure_tradable(netuid).is_ok())
@@ -167,10 +168,7 @@ impl<T: Config> Pallet<T> {
                 Error::<T>::HotKeyAccountNotExists
             );
         }
-        ensure!(
-            alpha <= Self::stake_of(&from.hotkey, &from.coldkey, from.netuid),
-            Error::<T>::NotEnoughStakeToWithdraw
-        );
+        let alpha = alpha.min(Self::stake_of(&from.hotkey, &from.coldkey, from.netuid));
         let tao = Self::worth(places, alpha)?;
         ensure!(tao >= MIN_STAKE, Error::<T>::AmountTooLow);
         if from.netuid != to.netuid {

@@ -119,7 +119,8 @@ impl<T: Config> Pallet<T> {
         Ok(alpha)
     }
 
-    /// Withdraws a coldkey's stake, in the subnet's token, from a hotkey.
+    /// Withdraws a coldkey's stake, in the subnet's token, from a hotkey: as much as is there, because the
+    /// transaction's fee may have been paid from it.
     pub(super) fn do_remove_stake(
         coldkey: AccountId32,
         hotkey: AccountId32,
@@ -133,8 +134,8 @@ impl<T: Config> Pallet<T> {
             Error::<T>::HotKeyAccountNotExists
         );
         let staked = Self::stake_of(&hotkey, &coldkey, netuid);
+        let amount = amount.min(staked);
         ensure!(amount != 0, Error::<T>::AmountTooLow);
-        ensure!(amount <= staked, Error::<T>::NotEnoughStakeToWithdraw);
         let (tao, _) =
             Self::quote_sell(netuid, amount).map_err(|_| Error::<T>::InsufficientLiquidity)?;
         ensure!(
