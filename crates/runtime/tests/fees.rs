@@ -316,8 +316,14 @@ fn who_has_neither_is_refused() {
 fn a_failed_call_costs_its_fee_in_the_token() {
     chain_with_a_poor_staker().execute_with(|| {
         let before = staked(NETUID);
-        // So little is withdrawn only if it is all there is.
-        assert_eq!(name(apply(remove(1))), "AmountTooLow");
+        let nowhere = Call::move_stake {
+            origin_hotkey: hotkey(),
+            destination_hotkey: hotkey(),
+            origin_netuid: NETUID,
+            destination_netuid: NETUID,
+            alpha_amount: TAO,
+        };
+        assert_eq!(name(apply(nowhere)), "SameNetuid");
         let (_, alpha, _) = told().expect("the fee was paid in the token");
         assert_eq!(staked(NETUID), before - alpha);
         assert_eq!(balance(&id(POOR)), EXISTENTIAL_DEPOSIT);

@@ -41,10 +41,7 @@ impl<T: Config> Pallet<T> {
         amount: u64,
         limit: Option<u64>,
     ) -> DispatchResult {
-        let limit = limit.map(|price| PriceLimit {
-            price,
-            allow_partial: false,
-        });
+        let limit = limit.map(|price| PriceLimit::new(price, false));
         let alpha = Self::do_add_stake(coldkey.clone(), hotkey.clone(), netuid, amount, limit)?;
         // The shares of what was just staked may be worth a unit less, and that is burned then.
         Self::do_burn_alpha(coldkey, hotkey.clone(), alpha, netuid)?;

@@ -146,7 +146,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The most rao that can be given before the price is above a limit, in rao for a unit.
-    pub(super) fn most_to_buy(netuid: u16, limit_price: u64) -> u64 {
+    pub(crate) fn most_to_buy(netuid: u16, limit_price: u64) -> u64 {
         match Self::pool(netuid) {
             Some(pool) => pool.most_to_buy(limit_price),
             None if limit_price >= TAO => u64::MAX,
@@ -155,7 +155,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The most of the token that can be given before the price is below a limit, in rao for a unit.
-    pub(super) fn most_to_sell(netuid: u16, limit_price: u64) -> u64 {
+    pub(crate) fn most_to_sell(netuid: u16, limit_price: u64) -> u64 {
         match Self::pool(netuid) {
             Some(pool) => pool.most_to_sell(limit_price),
             None if limit_price <= TAO => u64::MAX,
@@ -165,7 +165,7 @@ impl<T: Config> Pallet<T> {
 
     /// The most of one subnet's token that can be changed into another's before the first one's price in the second,
     /// times 10^9, is below a limit.
-    pub(super) fn most_to_move(origin: u16, destination: u16, limit_price: u64) -> u64 {
+    pub(crate) fn most_to_move(origin: u16, destination: u16, limit_price: u64) -> u64 {
         let price = |pool: Option<Pool>| pool.map_or(1 << 64, |pool| pool.price(1 << 64));
         swap::most(|alpha| {
             let (tao, origin) = match Self::pool(origin) {
