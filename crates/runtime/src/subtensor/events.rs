@@ -71,6 +71,9 @@ mod events {
         /// The clipping of bonds changed. \[netuid, value\]
         #[codec(index = 25)]
         BondsPenaltySet(u16, u16),
+        /// The reset of bonds was switched. \[netuid, on\]
+        #[codec(index = 26)]
+        BondsResetOnSet(u16, bool),
         /// The most validators changed. \[netuid, value\]
         #[codec(index = 27)]
         MaxAllowedValidatorsSet(u16, u16),
