@@ -310,7 +310,7 @@ sp_api::impl_runtime_apis! {
         }
 
         fn get_subnet_to_prune() -> Option<u16> {
-            info::subnet_to_prune()
+            SubtensorModule::subnet_to_replace()
         }
 
         fn get_subnet_account_id(netuid: u16) -> Option<AccountId> {

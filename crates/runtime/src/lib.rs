@@ -20,6 +20,8 @@ mod configuration;
 #[warn(missing_docs)]
 pub mod drand;
 #[warn(missing_docs)]
+pub mod fees;
+#[warn(missing_docs)]
 pub mod genesis;
 #[warn(missing_docs)]
 pub mod info;
@@ -89,7 +91,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: std::borrow::Cow::Borrowed("node-subtensor"),
     impl_name: std::borrow::Cow::Borrowed("agon"),
     authoring_version: 1,
-    spec_version: 1_000_002,
+    spec_version: 1_000_003,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
     transaction_version: 1,

@@ -33,7 +33,7 @@ const WRITTEN_HERE: [&str; 5] = [
 const REACHED: [(&str, &str, usize); 31] = [
     ("SubtensorModule", "calls", 78),
     ("SubtensorModule", "storage", 222),
-    ("SubtensorModule", "events", 85),
+    ("SubtensorModule", "events", 87),
     ("SubtensorModule", "errors", 147),
     ("SubtensorModule", "constants", 69),
     ("AdminUtils", "calls", 79),
