@@ -95,15 +95,16 @@ fn told() -> Option<(u16, u64, u64)> {
 
 /// The fee in rao that the last transaction cost.
 fn fee() -> u64 {
-    let fees = System::events()
+    let fee = System::events()
         .into_iter()
-        .filter_map(|record| match record.event {
+        .rev()
+        .find_map(|record| match record.event {
             RuntimeEvent::TransactionPayment(
                 pallet_transaction_payment::Event::TransactionFeePaid { actual_fee, .. },
             ) => Some(actual_fee),
             _ => None,
         });
-    fees.last().expect("a transaction was paid for")
+    fee.expect("a transaction was paid for")
 }
 
 #[test]
