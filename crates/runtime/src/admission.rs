@@ -49,6 +49,10 @@ pub enum Refusal {
     InvalidPort = 13,
     /// Lists that belong together differ in length.
     InputLengthsUnequal = 18,
+    /// The bytes are no cipher text.
+    FailedShieldedTxParsing = 23,
+    /// The cipher text is for a key that nobody announced.
+    InvalidShieldedTxPubKeyHash = 24,
     /// The hotkey belongs to another coldkey.
     NonAssociatedColdKey = 25,
     /// A lower take than allowed, or lower than the one to be raised.

@@ -28,6 +28,8 @@ pub mod not_here;
 #[warn(missing_docs)]
 pub mod proxies;
 #[warn(missing_docs)]
+pub mod shield;
+#[warn(missing_docs)]
 pub mod subtensor;
 #[warn(missing_docs)]
 pub mod swap;
@@ -49,17 +51,18 @@ pub type Nonce = u32;
 pub type Header = generic::Header<u32, BlakeTwo256>;
 /// What surrounds a call in a transaction, in the public chain's order.
 ///
-/// The public chain has two more that add no bytes; clients read the list from the metadata.
+/// The public chain has one more that adds no bytes; clients read the list from the metadata.
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
     frame_system::CheckTxVersion<Runtime>,
     frame_system::CheckGenesis<Runtime>,
-    frame_system::CheckMortality<Runtime>,
+    shield::CheckMortality,
     frame_system::CheckNonce<Runtime>,
     frame_system::CheckWeight<Runtime>,
     pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
     admission::SudoTransactionExtension,
+    shield::CheckShieldedTxValidity,
     admission::SubtensorTransactionExtension,
     frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
 );
@@ -89,7 +92,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: std::borrow::Cow::Borrowed("node-subtensor"),
     impl_name: std::borrow::Cow::Borrowed("agon"),
     authoring_version: 1,
-    spec_version: 1_000_002,
+    spec_version: 1_000_003,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
     transaction_version: 1,
@@ -112,6 +115,7 @@ frame_support::construct_runtime!(
         AdminUtils: admin_utils = 19,
         Drand: drand = 26,
         Swap: swap = 28,
+        MevShield: shield = 30,
         NotHere: not_here = 200,
     }
 );
