@@ -119,7 +119,7 @@ pub struct Draft {
     pub body: Vec<Vec<u8>>,
     /// What it does to the trie.
     pub nodes: NodeChanges,
-    /// The transactions in it, those that came in shielded included.
+    /// The transactions in it that waited in the pool: not those that came in shielded.
     pub included: Vec<Arc<Transaction>>,
     /// The transactions that can stand in no block.
     pub invalid: Vec<Arc<Transaction>>,
@@ -349,12 +349,11 @@ fn draft(
             Executive::apply_extrinsic(candidate.extrinsic.clone())
         });
         match outcome {
-            Ok(Ok(_)) => {
+            Ok(Ok(outcome)) => {
                 body.push(candidate.bytes.clone());
                 included.push(candidate.clone());
-                if let Some(inner) = unshielded(&mut overlay, backend, candidate) {
-                    body.push(inner.bytes.clone());
-                    included.push(Arc::new(inner));
+                if outcome.is_ok() {
+                    body.extend(unshielded(&mut overlay, backend, candidate));
                 }
                 continue;
             }
@@ -388,12 +387,12 @@ fn draft(
     })
 }
 
-/// Applies what a transaction in the block shields, and gives it if it stands in the block too.
+/// Applies what a transaction in the block shields, and gives its bytes if it stands in the block too.
 fn unshielded(
     overlay: &mut OverlayedChanges<BlakeTwo256>,
     backend: &StateBackend,
     outer: &Transaction,
-) -> Option<Transaction> {
+) -> Option<Vec<u8>> {
     let left_out = |error: &dyn std::error::Error| {
         tracing::info!(hash = ?outer.hash, %error, "what it shields was left out");
     };
@@ -409,7 +408,7 @@ fn unshielded(
         Executive::apply_extrinsic(inner.extrinsic.clone())
     });
     match outcome {
-        Ok(Ok(_)) => return Some(inner),
+        Ok(Ok(_)) => return Some(inner.bytes),
         Ok(Err(error)) => left_out(&error),
         Err(panicked) => left_out(&panicked),
     }
