@@ -6,6 +6,7 @@
 use crate::{
     beacon,
     drand::Endpoint,
+    shield,
     storage::{NodeChanges, Nodes, Storage, StorageError},
     transaction::Transaction,
     workers::Workers,
@@ -113,11 +114,12 @@ pub enum BeginError {
 pub struct Draft {
     /// Its header, the state root after it included.
     pub header: Header,
-    /// Its extrinsics, each with its length prefix; the first sets the time, and the beacon's pulses may follow.
+    /// Its extrinsics, each with its length prefix: what sets the time, the beacon's pulses and the shield's key where they
+    /// are due, then the transactions, each followed by what it shields.
     pub body: Vec<Vec<u8>>,
     /// What it does to the trie.
     pub nodes: NodeChanges,
-    /// The transactions in it.
+    /// The transactions in it that waited in the pool: not those that came in shielded.
     pub included: Vec<Arc<Transaction>>,
     /// The transactions that can stand in no block.
     pub invalid: Vec<Arc<Transaction>>,
@@ -320,17 +322,21 @@ fn draft(
     before(&mut overlay)?;
     let mut body = vec![inherent];
     let pulses = enter(&mut overlay, backend, || beacon::due_pulses(endpoint))?;
-    if let Some(pulses) = pulses {
-        let bytes = pulses.encode();
-        match attempt(&mut overlay, backend, || Executive::apply_extrinsic(pulses)) {
+    let key = enter(&mut overlay, backend, shield::due_announcement)?;
+    for (what, inherent) in [("the beacon's pulses", pulses), ("the shield's key", key)] {
+        let Some(inherent) = inherent else { continue };
+        let bytes = inherent.encode();
+        match attempt(&mut overlay, backend, || {
+            Executive::apply_extrinsic(inherent)
+        }) {
             Ok(Ok(outcome)) => {
                 body.push(bytes);
                 if let Err(error) = outcome {
-                    tracing::error!(?error, "the beacon's pulses were refused");
+                    tracing::error!(?error, "refused: {what}");
                 }
             }
-            Ok(Err(error)) => tracing::error!(?error, "the beacon's pulses were left out"),
-            Err(panicked) => tracing::error!(%panicked, "the beacon's pulses were left out"),
+            Ok(Err(error)) => tracing::error!(?error, "left out: {what}"),
+            Err(panicked) => tracing::error!(%panicked, "left out: {what}"),
         }
     }
     let (mut included, mut invalid) = (Vec::new(), Vec::new());
@@ -343,9 +349,12 @@ fn draft(
             Executive::apply_extrinsic(candidate.extrinsic.clone())
         });
         match outcome {
-            Ok(Ok(_)) => {
+            Ok(Ok(outcome)) => {
                 body.push(candidate.bytes.clone());
                 included.push(candidate.clone());
+                if outcome.is_ok() {
+                    body.extend(unshielded(&mut overlay, backend, candidate));
+                }
                 continue;
             }
             Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources)))
@@ -376,6 +385,34 @@ fn draft(
         included,
         invalid,
     })
+}
+
+/// Applies what a transaction in the block shields, and gives its bytes if it stands in the block too.
+fn unshielded(
+    overlay: &mut OverlayedChanges<BlakeTwo256>,
+    backend: &StateBackend,
+    outer: &Transaction,
+) -> Option<Vec<u8>> {
+    let left_out = |error: &dyn std::error::Error| {
+        tracing::info!(hash = ?outer.hash, %error, "what it shields was left out");
+    };
+    // Neither the cipher nor the codec panics, and what they work on comes from outside.
+    let inner = match catch_unwind(|| shield::inner(&outer.extrinsic)).map_err(Panicked::from) {
+        Ok(inner) => inner?.inspect_err(|error| left_out(error)).ok()?,
+        Err(panicked) => {
+            left_out(&panicked);
+            return None;
+        }
+    };
+    let outcome = attempt(overlay, backend, || {
+        Executive::apply_extrinsic(inner.extrinsic.clone())
+    });
+    match outcome {
+        Ok(Ok(_)) => return Some(inner.bytes),
+        Ok(Err(error)) => left_out(&error),
+        Err(panicked) => left_out(&panicked),
+    }
+    None
 }
 
 /// Runs `f` in the runtime's externalities: reads come from `overlay` and below it `backend`, writes stay in `overlay`.

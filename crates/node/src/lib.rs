@@ -17,6 +17,7 @@ pub mod genesis;
 pub mod measures;
 mod pool;
 mod rpc;
+mod shield;
 pub mod snapshot;
 mod storage;
 mod transaction;

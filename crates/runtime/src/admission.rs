@@ -63,6 +63,10 @@ pub enum Refusal {
     InputLengthsUnequal = 18,
     /// The caller is no neuron of the subnet, and has no weights to set there.
     UidNotFound = 19,
+    /// The bytes are no cipher text.
+    FailedShieldedTxParsing = 23,
+    /// The cipher text is for a key that nobody announced.
+    InvalidShieldedTxPubKeyHash = 24,
     /// The hotkey belongs to another coldkey.
     NonAssociatedColdKey = 25,
     /// A lower take than allowed, or lower than the one to be raised.

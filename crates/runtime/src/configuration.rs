@@ -3,7 +3,8 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, drand, fees::TaoOrAlpha, not_here, proxies, subtensor, swap,
+    VERSION, admin_utils, commitments, drand, fees::TaoOrAlpha, not_here, proxies, shield,
+    subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -163,6 +164,10 @@ impl Contains<u16> for Networks {
 
 impl swap::Config for Runtime {
     type Networks = Networks;
+    type NotHere = not_here::NotHere<Runtime>;
+}
+
+impl shield::Config for Runtime {
     type NotHere = not_here::NotHere<Runtime>;
 }
 

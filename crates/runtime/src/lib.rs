@@ -30,6 +30,8 @@ pub mod not_here;
 #[warn(missing_docs)]
 pub mod proxies;
 #[warn(missing_docs)]
+pub mod shield;
+#[warn(missing_docs)]
 pub mod subtensor;
 #[warn(missing_docs)]
 pub mod swap;
@@ -51,17 +53,18 @@ pub type Nonce = u32;
 pub type Header = generic::Header<u32, BlakeTwo256>;
 /// What surrounds a call in a transaction, in the public chain's order.
 ///
-/// The public chain has two more that add no bytes; clients read the list from the metadata.
+/// The public chain has one more that adds no bytes; clients read the list from the metadata.
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
     frame_system::CheckTxVersion<Runtime>,
     frame_system::CheckGenesis<Runtime>,
-    frame_system::CheckMortality<Runtime>,
+    shield::CheckMortality,
     frame_system::CheckNonce<Runtime>,
     frame_system::CheckWeight<Runtime>,
     pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
     admission::SudoTransactionExtension,
+    shield::CheckShieldedTxValidity,
     admission::SubtensorTransactionExtension,
     frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
 );
@@ -114,6 +117,7 @@ frame_support::construct_runtime!(
         AdminUtils: admin_utils = 19,
         Drand: drand = 26,
         Swap: swap = 28,
+        MevShield: shield = 30,
         NotHere: not_here = 200,
     }
 );
