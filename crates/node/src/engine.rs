@@ -393,26 +393,27 @@ fn unshielded(
     backend: &StateBackend,
     outer: &Transaction,
 ) -> Option<Vec<u8>> {
-    let left_out = |error: &dyn std::error::Error| {
-        tracing::info!(hash = ?outer.hash, %error, "what it shields was left out");
+    let left_out = |reason: &dyn std::error::Error| {
+        tracing::info!(hash = ?outer.hash, %reason, "what a transaction shields was left out");
     };
-    // Neither the cipher nor the codec panics, and what they work on comes from outside.
-    let inner = match catch_unwind(|| shield::inner(&outer.extrinsic)).map_err(Panicked::from) {
-        Ok(inner) => inner?.inspect_err(|error| left_out(error)).ok()?,
-        Err(panicked) => {
-            left_out(&panicked);
-            return None;
-        }
+    let panicked = |panicked: Panicked| {
+        tracing::error!(hash = ?outer.hash, %panicked, "what a transaction shields was left out");
     };
-    let outcome = attempt(overlay, backend, || {
+    // Neither the cipher nor the codec should panic, but what they work on comes from outside.
+    let inner = catch_unwind(|| shield::inner(&outer.extrinsic))
+        .map_err(|payload| panicked(payload.into()))
+        .ok()??
+        .inspect_err(|error| left_out(error))
+        .ok()?;
+    attempt(overlay, backend, || {
         Executive::apply_extrinsic(inner.extrinsic.clone())
-    });
-    match outcome {
-        Ok(Ok(_)) => return Some(inner.bytes),
-        Ok(Err(error)) => left_out(&error),
-        Err(panicked) => left_out(&panicked),
-    }
-    None
+    })
+    .map_err(panicked)
+    .ok()?
+    .inspect_err(|error| left_out(error))
+    .ok()
+    // With a call that failed it stands in the block as well.
+    .map(|_| inner.bytes)
 }
 
 /// Runs `f` in the runtime's externalities: reads come from `overlay` and below it `backend`, writes stay in `overlay`.
