@@ -3,7 +3,7 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, drand, not_here, proxies, subtensor, swap,
+    VERSION, admin_utils, aura, commitments, crowdloan, drand, not_here, proxies, subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -167,6 +167,10 @@ impl swap::Config for Runtime {
 }
 
 impl not_here::Config for Runtime {}
+
+impl aura::Config for Runtime {}
+
+impl crowdloan::Config for Runtime {}
 
 impl commitments::Config for Runtime {}
 

@@ -15,8 +15,12 @@ pub mod admin_utils;
 pub mod admission;
 mod apis;
 #[warn(missing_docs)]
+pub mod aura;
+#[warn(missing_docs)]
 pub mod commitments;
 mod configuration;
+#[warn(missing_docs)]
+pub mod crowdloan;
 #[warn(missing_docs)]
 pub mod drand;
 #[warn(missing_docs)]
@@ -89,7 +93,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: std::borrow::Cow::Borrowed("node-subtensor"),
     impl_name: std::borrow::Cow::Borrowed("agon"),
     authoring_version: 1,
-    spec_version: 1_000_002,
+    spec_version: 1_000_003,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
     transaction_version: 1,
@@ -102,6 +106,7 @@ frame_support::construct_runtime!(
     pub struct Runtime {
         System: frame_system = 0,
         Timestamp: pallet_timestamp = 2,
+        Aura: aura = 3,
         Balances: pallet_balances = 5,
         TransactionPayment: pallet_transaction_payment = 6,
         SubtensorModule: subtensor = 7,
@@ -111,6 +116,7 @@ frame_support::construct_runtime!(
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
         Drand: drand = 26,
+        Crowdloan: crowdloan = 27,
         Swap: swap = 28,
         NotHere: not_here = 200,
     }
