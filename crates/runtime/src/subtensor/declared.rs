@@ -161,12 +161,6 @@ mod declared {
     pub type AlphaV2MapLastKey<T> = StorageValue<_, Option<Vec<u8>>, ValueQuery>;
     /// Public; nothing here uses it.
     #[pallet::storage]
-    pub type SubnetTaoFlow<T> = StorageMap<_, Identity, u16, i64, ValueQuery>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type SubnetEmaTaoFlow<T> = StorageMap<_, Identity, u16, (u64, FixedI128)>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
     pub type NetTaoFlowEnabled<T> = StorageValue<_, bool, ValueQuery, ConstBool<true>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
@@ -180,10 +174,6 @@ mod declared {
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type FlowNormExponent<T> = StorageValue<_, FixedU128, ValueQuery, OneQ64>;
-    /// Public; nothing here uses it.
-    #[pallet::storage]
-    pub type FlowEmaSmoothingFactor<T> =
-        StorageValue<_, u64, ValueQuery, ConstU64<29_597_889_189_277>>;
     /// Public; nothing here uses it.
     #[pallet::storage]
     pub type UsedWork<T> = StorageMap<_, Identity, Vec<u8>, u64, ValueQuery>;

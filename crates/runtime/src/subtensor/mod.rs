@@ -14,6 +14,7 @@ mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod flow;
 mod identity;
 mod limits;
 mod mechanisms;
