@@ -3,8 +3,8 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, drand, fees::TaoOrAlpha, not_here, proxies, shield,
-    subtensor, swap,
+    VERSION, admin_utils, aura, commitments, crowdloan, drand, fees::TaoOrAlpha, not_here, proxies,
+    shield, subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -172,6 +172,10 @@ impl shield::Config for Runtime {
 }
 
 impl not_here::Config for Runtime {}
+
+impl aura::Config for Runtime {}
+
+impl crowdloan::Config for Runtime {}
 
 impl commitments::Config for Runtime {}
 

@@ -15,8 +15,12 @@ pub mod admin_utils;
 pub mod admission;
 mod apis;
 #[warn(missing_docs)]
+pub mod aura;
+#[warn(missing_docs)]
 pub mod commitments;
 mod configuration;
+#[warn(missing_docs)]
+pub mod crowdloan;
 #[warn(missing_docs)]
 pub mod drand;
 #[warn(missing_docs)]
@@ -107,6 +111,7 @@ frame_support::construct_runtime!(
     pub struct Runtime {
         System: frame_system = 0,
         Timestamp: pallet_timestamp = 2,
+        Aura: aura = 3,
         Balances: pallet_balances = 5,
         TransactionPayment: pallet_transaction_payment = 6,
         SubtensorModule: subtensor = 7,
@@ -116,6 +121,7 @@ frame_support::construct_runtime!(
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
         Drand: drand = 26,
+        Crowdloan: crowdloan = 27,
         Swap: swap = 28,
         MevShield: shield = 30,
         NotHere: not_here = 200,

@@ -15,6 +15,7 @@ mod epoch;
 mod errors;
 mod events;
 mod fee;
+mod flow;
 mod identity;
 mod limits;
 mod mechanisms;

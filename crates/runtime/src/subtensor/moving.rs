@@ -260,6 +260,8 @@ impl<T: Config> Pallet<T> {
                 .map_err(|_| Error::<T>::InsufficientLiquidity)?;
             Self::ensure_buys(to.netuid, tao)?;
             let (bought, bought_fee) = Self::buy_alpha(to.netuid, tao)?;
+            Self::count_outflow(from.netuid, tao);
+            Self::count_inflow(to.netuid, tao);
             (tao, bought, [sold_fee, bought_fee])
         };
         Self::withdraw_stake(&from.hotkey, &from.coldkey, from.netuid, alpha);

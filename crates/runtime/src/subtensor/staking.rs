@@ -122,6 +122,7 @@ impl<T: Config> Pallet<T> {
     ) -> Result<u64, DispatchError> {
         Self::pay_subnet(coldkey, netuid, tao)?;
         let (alpha, fee) = Self::buy_alpha(netuid, tao)?;
+        Self::count_inflow(netuid, tao);
         Self::deposit_stake(hotkey, coldkey, netuid, alpha);
         Self::deposit_event(Event::StakeAdded(
             coldkey.clone(),
@@ -187,6 +188,7 @@ impl<T: Config> Pallet<T> {
         alpha: u64,
     ) -> Result<u64, DispatchError> {
         let (tao, fee) = Self::sell_alpha(netuid, alpha)?;
+        Self::count_outflow(netuid, tao);
         Self::withdraw_stake(hotkey, coldkey, netuid, alpha);
         Self::pay_from_subnet(netuid, coldkey, tao)?;
         Self::deposit_event(Event::StakeRemoved(
