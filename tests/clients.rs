@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const BLOCK_TIME: &str = "100ms";
-/// Shielded transactions are valid for eight blocks, in which a client on a busy machine must be done.
-const SHIELD_BLOCK_TIME: &str = "500ms";
+/// For scripts with transactions that are valid for eight blocks only: a client on a busy machine must be done in them.
+const LONG_BLOCK_TIME: &str = "500ms";
 /// The longest script takes a fraction of this, even while everything else is being tested.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -119,23 +119,22 @@ fn script_status(
     None
 }
 
-/// A test for each script.
+/// A test for each script, with blocks of this time.
 macro_rules! scripts {
-    ($($name:ident)*) => {
+    ($block_time:ident: $($name:ident)*) => {
         $(
             #[test]
             fn $name() {
-                run(concat!(stringify!($name), ".py"), BLOCK_TIME);
+                run(concat!(stringify!($name), ".py"), $block_time);
             }
         )*
     };
 }
 
 scripts! {
-    reads money subnet neuron stake weights metagraph commitments btcli_subnets btcli_wallet btcli_stake
+    BLOCK_TIME: reads money subnet neuron stake weights metagraph commitments btcli_wallet btcli_stake
 }
 
-#[test]
-fn shield() {
-    run("shield.py", SHIELD_BLOCK_TIME);
+scripts! {
+    LONG_BLOCK_TIME: btcli_subnets shield
 }
