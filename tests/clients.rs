@@ -130,5 +130,6 @@ macro_rules! scripts {
 }
 
 scripts! {
-    reads money subnet neuron stake weights metagraph commitments btcli_subnets btcli_wallet btcli_stake
+    reads money subnet neuron stake weights metagraph commitments btcli_subnets btcli_rules btcli_wallet
+    btcli_stake
 }
