@@ -132,7 +132,8 @@ macro_rules! scripts {
 }
 
 scripts! {
-    BLOCK_TIME: reads money subnet neuron stake weights metagraph commitments btcli_wallet btcli_stake
+    BLOCK_TIME: reads money subnet neuron stake weights metagraph commitments btcli_rules btcli_wallet
+    btcli_stake
 }
 
 scripts! {
