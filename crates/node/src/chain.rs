@@ -2,7 +2,7 @@
 
 use crate::{
     drand::Endpoint,
-    engine::{self, BeginError, Engine, ReadError, SealError, State},
+    engine::{self, BeginError, Draft, Engine, ReadError, SealError, State},
     genesis::{self, DocumentError},
     measures,
     pool::{self, Fate, Load, Pool, Refusal},
@@ -252,20 +252,20 @@ impl Chain {
                 // What the first block holds is in the pool until it is durable.
                 _ => (Vec::new(), None),
             };
-            let draft =
+            let Draft { block, nodes } =
                 self.engine
                     .draft(&self.storage, &head.header, *time, set_balance, &candidates)?;
             let durable = index + 1 == times.len();
             self.storage
-                .append(&draft.header, &draft.body, &draft.nodes, durable)?;
+                .append(&block.header, &block.body, &nodes, durable)?;
             head = Head {
-                hash: draft.header.hash(),
-                header: draft.header,
+                hash: block.header.hash(),
+                header: block.header,
             };
-            measures::sealed(draft.included.len(), draft.invalid.len());
-            let included = draft.included.into_iter();
+            measures::sealed(block.included.len(), block.invalid.len());
+            let included = block.included.into_iter();
             ended.extend(included.map(|transaction| (transaction, Fate::Included(head.hash))));
-            let invalid = draft.invalid.into_iter();
+            let invalid = block.invalid.into_iter();
             ended.extend(invalid.map(|transaction| (transaction, Fate::Invalid)));
         }
         // The pool is held, so that nobody sees the new head with the old pool.
@@ -277,6 +277,34 @@ impl Chain {
         measures::height(head.header.number);
         measures::load(pool.load());
         Ok(head)
+    }
+
+    /// Judges `arrivals` as [`Chain::submit`] does, without the pool's bounds, and makes up to `count` blocks as
+    /// [`Engine::rehearse`] does, the first with those that are valid; without any it makes none.
+    #[cfg(feature = "fuzzing")]
+    pub fn rehearse<R>(
+        &self,
+        arrivals: Vec<Vec<u8>>,
+        count: u32,
+        look: impl FnOnce() -> R,
+    ) -> Result<(Vec<Arc<Transaction>>, R), SealError> {
+        let head = self.head();
+        let state = self.engine.state(&self.storage, &head.header)?;
+        let mut valid = Vec::new();
+        for bytes in arrivals {
+            let Ok(transaction) = Transaction::decode(bytes) else {
+                continue;
+            };
+            if state
+                .validate(transaction.extrinsic.clone(), head.hash)?
+                .is_ok()
+            {
+                valid.push(Arc::new(transaction));
+            }
+        }
+        let count = if valid.is_empty() { 0 } else { count };
+        self.engine
+            .rehearse(&self.storage, &head.header, &valid, count, look)
     }
 
     fn candidates(&self, parent: &Header) -> Result<Vec<Arc<Transaction>>, ReadError> {

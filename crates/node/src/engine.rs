@@ -18,7 +18,12 @@ use agon_runtime::{
 };
 use codec::{Decode, Encode};
 use pallet_timestamp::{Call as TimestampCall, Now};
-use sp_core::{Get, H256, storage::StateVersion};
+use sp_core::{
+    Get, H256,
+    storage::StateVersion,
+    traits::{ReadRuntimeVersion, ReadRuntimeVersionExt},
+};
+use sp_externalities::{Extensions, Externalities};
 use sp_runtime::{
     traits::{BlakeTwo256, Header as _},
     transaction_validity::{
@@ -112,13 +117,19 @@ pub enum BeginError {
 
 /// A block that is made but not yet stored.
 pub struct Draft {
+    /// The block.
+    pub block: Block,
+    /// What it does to the trie.
+    pub nodes: NodeChanges,
+}
+
+/// A block and what became of those who wanted to be in it.
+pub struct Block {
     /// Its header, the state root after it included.
     pub header: Header,
     /// Its extrinsics, each with its length prefix: what sets the time, the beacon's pulses and the shield's key where they
     /// are due, then the transactions, each followed by what it shields.
     pub body: Vec<Vec<u8>>,
-    /// What it does to the trie.
-    pub nodes: NodeChanges,
     /// The transactions in it that waited in the pool: not those that came in shielded.
     pub included: Vec<Arc<Transaction>>,
     /// The transactions that can stand in no block.
@@ -183,6 +194,49 @@ impl Engine {
             candidates,
             self.endpoint.as_ref(),
         )
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+impl Engine {
+    /// Makes `count` blocks twelve seconds apart upon `parent`, the first with `candidates`, and keeps none of them;
+    /// only the first if it takes none of the candidates.
+    /// Returns the transactions in the first, and what `look` finds in the state after the last. Needs a thread with
+    /// a deep stack.
+    pub fn rehearse<R>(
+        &self,
+        storage: &Storage,
+        parent: &Header,
+        candidates: &[Arc<Transaction>],
+        count: u32,
+        look: impl FnOnce() -> R,
+    ) -> Result<(Vec<Arc<Transaction>>, R), SealError> {
+        let state = self.state(storage, parent)?;
+        let mut time = state.time()?;
+        let mut overlay = OverlayedChanges::default();
+        let (mut parent, mut included) = (parent.clone(), Vec::new());
+        for index in 0..count {
+            let candidates = if index == 0 { candidates } else { &[] };
+            if index == 1 && included.is_empty() {
+                break; // the blocks that follow are the same each time
+            }
+            time += 12_000;
+            let nothing = |_: &mut OverlayedChanges<BlakeTwo256>| Ok(());
+            let backend = &state.backend;
+            let block = block(
+                &mut overlay,
+                backend,
+                &parent,
+                time,
+                nothing,
+                candidates,
+                None,
+            )?;
+            included.extend(block.included);
+            parent = block.header;
+        }
+        let found = enter(&mut overlay, &*state.backend, look)?;
+        Ok((included, found))
     }
 }
 
@@ -297,6 +351,32 @@ fn draft(
     endpoint: Option<&Endpoint>,
 ) -> Result<Draft, SealError> {
     let mut overlay = OverlayedChanges::default();
+    let block = block(
+        &mut overlay,
+        backend,
+        parent,
+        time,
+        before,
+        candidates,
+        endpoint,
+    )?;
+    let (root, nodes) = changes(&mut overlay, backend).map_err(ReadError::Trie)?;
+    if root != block.header.state_root {
+        return Err(SealError::Root(block.header.number));
+    }
+    Ok(Draft { block, nodes })
+}
+
+/// Makes a block upon a state; what it changes is left in `overlay`.
+fn block(
+    overlay: &mut OverlayedChanges<BlakeTwo256>,
+    backend: &StateBackend,
+    parent: &Header,
+    time: u64,
+    before: impl FnOnce(&mut OverlayedChanges<BlakeTwo256>) -> Result<(), SealError>,
+    candidates: &[Arc<Transaction>],
+    endpoint: Option<&Endpoint>,
+) -> Result<Block, SealError> {
     let number = parent.number + 1;
     let open = Header::new(
         number,
@@ -305,7 +385,7 @@ fn draft(
         parent.hash(),
         Default::default(),
     );
-    let inherent = enter(&mut overlay, backend, || {
+    let inherent = enter(overlay, backend, || {
         Executive::initialize_block(&open);
         let period: u64 = <Runtime as pallet_timestamp::Config>::MinimumPeriod::get();
         let earliest = Now::<Runtime>::get().saturating_add(period);
@@ -319,16 +399,14 @@ fn draft(
         }
     })??;
 
-    before(&mut overlay)?;
+    before(overlay)?;
     let mut body = vec![inherent];
-    let pulses = enter(&mut overlay, backend, || beacon::due_pulses(endpoint))?;
-    let key = enter(&mut overlay, backend, shield::due_announcement)?;
+    let pulses = enter(overlay, backend, || beacon::due_pulses(endpoint))?;
+    let key = enter(overlay, backend, shield::due_announcement)?;
     for (what, inherent) in [("the beacon's pulses", pulses), ("the shield's key", key)] {
         let Some(inherent) = inherent else { continue };
         let bytes = inherent.encode();
-        match attempt(&mut overlay, backend, || {
-            Executive::apply_extrinsic(inherent)
-        }) {
+        match attempt(overlay, backend, || Executive::apply_extrinsic(inherent)) {
             Ok(Ok(outcome)) => {
                 body.push(bytes);
                 if let Err(error) = outcome {
@@ -345,7 +423,7 @@ fn draft(
         if held_back.contains(&candidate.sender) {
             continue;
         }
-        let outcome = attempt(&mut overlay, backend, || {
+        let outcome = attempt(overlay, backend, || {
             Executive::apply_extrinsic(candidate.extrinsic.clone())
         });
         match outcome {
@@ -353,7 +431,7 @@ fn draft(
                 body.push(candidate.bytes.clone());
                 included.push(candidate.clone());
                 if outcome.is_ok() {
-                    body.extend(unshielded(&mut overlay, backend, candidate));
+                    body.extend(unshielded(overlay, backend, candidate));
                 }
                 continue;
             }
@@ -373,15 +451,10 @@ fn draft(
         invalid.push(candidate.clone());
     }
 
-    let header = enter(&mut overlay, backend, Executive::finalize_block)?;
-    let (root, nodes) = changes(&mut overlay, backend).map_err(ReadError::Trie)?;
-    if root != header.state_root {
-        return Err(SealError::Root(number));
-    }
-    Ok(Draft {
+    let header = enter(overlay, backend, Executive::finalize_block)?;
+    Ok(Block {
         header,
         body,
-        nodes,
         included,
         invalid,
     })
@@ -422,11 +495,23 @@ fn enter<B: Backend<BlakeTwo256>, R>(
     backend: &B,
     f: impl FnOnce() -> R,
 ) -> Result<R, Panicked> {
-    let mut externalities = Ext::new(overlay, backend, None);
+    let mut extensions = Extensions::new();
+    extensions.register(ReadRuntimeVersionExt::new(NoCode));
+    let mut externalities = Ext::new(overlay, backend, Some(&mut extensions));
     catch_unwind(AssertUnwindSafe(|| {
         sp_externalities::set_and_run_with_externalities(&mut externalities, f)
     }))
     .map_err(Panicked::from)
+}
+
+/// Finds no version in any code: the program holds the one runtime there is. Whoever asks would panic without an
+/// answer, and a call that brings code asks.
+struct NoCode;
+
+impl ReadRuntimeVersion for NoCode {
+    fn read_runtime_version(&self, _: &[u8], _: &mut dyn Externalities) -> Result<Vec<u8>, String> {
+        Err("the runtime is not replaced by code".into())
+    }
 }
 
 /// Enters the runtime and keeps what `f` writes only when it succeeds.

@@ -13,6 +13,8 @@ mod beacon;
 mod chain;
 mod drand;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod genesis;
 pub mod measures;
 mod pool;

@@ -188,16 +188,33 @@ async fn serve(
         .build(serving.listen)
         .await?;
     let address = server.local_addr()?;
+    let module = methods(
+        chain,
+        author,
+        &limits,
+        serving.development,
+        serving.snapshots,
+    );
+    Ok((address, server.start(module)))
+}
+
+/// What is served, without a server.
+pub fn methods(
+    chain: Arc<Chain>,
+    author: Handle,
+    limits: &Limits,
+    development: bool,
+    snapshots: Option<PathBuf>,
+) -> RpcModule<Api> {
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let api = Api {
         chain,
         author,
         submissions: Semaphore::new(cores.max(2)),
         subscriptions: Arc::new(Semaphore::new(limits.subscriptions as usize)),
-        snapshots: serving.snapshots,
+        snapshots,
     };
-    let module = module(api, serving.development).expect("every method name is registered once");
-    Ok((address, server.start(module)))
+    module(api, development).expect("every method name is registered once")
 }
 
 fn module(api: Api, development: bool) -> Result<Module, RegisterMethodError> {

@@ -2,10 +2,11 @@
 
 use crate::client::{Client, account, data, signed, start, transfer};
 use agon_node::Node;
-use agon_runtime::RuntimeCall;
+use agon_runtime::{Runtime, RuntimeCall};
 use codec::Encode;
 use jsonrpsee::rpc_params;
 use sp_core::{Bytes, H256};
+use sp_io::hashing;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -170,6 +171,30 @@ async fn runtime_functions_that_panic_or_would_overflow() {
     ] {
         let refused = call(function, &arguments).await;
         assert!(refused.ends_with("refuses these arguments"), "{refused}");
+    }
+    assert_alive(node, &client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_would_replace_the_runtime() {
+    let (node, client) = start().await;
+    let genesis = client.genesis_hash().await;
+    let code = vec![0; 64];
+    let code_hash = hashing::blake2_256(&code).into();
+    let root = |call: frame_system::Call<Runtime>| {
+        let call = Box::new(call.into());
+        RuntimeCall::Sudo(pallet_sudo::Call::sudo { call })
+    };
+    let set = root(frame_system::Call::set_code { code: code.clone() });
+    let authorize = root(frame_system::Call::authorize_upgrade { code_hash });
+    let apply = RuntimeCall::System(frame_system::Call::apply_authorized_upgrade { code });
+    // Each is found to hold no runtime; the transactions stand in blocks and the nonces are used.
+    for (call, name, nonce) in [
+        (set, "Alice", 0),
+        (authorize, "Alice", 1),
+        (apply, "Bob", 0),
+    ] {
+        client.finalise(&signed(call, name, nonce, genesis)).await;
     }
     assert_alive(node, &client).await;
 }
