@@ -31,7 +31,7 @@ pub enum ProxyType {
     /// Everything.
     #[default]
     Any,
-    /// What a subnet's owner does.
+    /// Rules and the name of a subnet.
     Owner,
     /// Everything but founding and ending subnets, root's seats, prices paid for registration and root's calls.
     NonCritical,
