@@ -43,11 +43,11 @@ class Shield(ChainTest):
         self.close_to(self.staked(staker), stake.tao / 2)
         self.assertEqual(self.nonce(staker), nonce + 4)
 
-        # What fails inside is told as such: no trade keeps the price as it is.
+        # What is refused before a block stands in none, shielded or not: no trade keeps the price as it is.
         failed = chain.add_stake(
             staker, netuid, hot(staker), tao(100), safe_staking=True, rate_tolerance=0.0, mev_protection=True
         )  # fmt: skip
-        self.fails(failed, "[Ss]lippage")
+        self.fails(failed, "outcome of the shield extrinsic")
         self.close_to(self.staked(staker), stake.tao / 2)
 
     def test_btcli_shields_unless_it_is_told_not_to(self):
