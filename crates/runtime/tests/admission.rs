@@ -499,6 +499,7 @@ fn takes_and_foundings_that_cannot_be_are_refused() {
         let found = Call::register_network {
             hotkey: id("//Charlie"),
         };
+        NetworkRateLimit::<Runtime>::put(7_200);
         assert_eq!(offer("//Alice", found), refused(Refusal::RateLimitExceeded));
     });
 }
