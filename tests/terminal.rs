@@ -291,6 +291,14 @@ fn neurons_register_stake_and_are_shown() {
     world.done(&format!("{remove} --all --tolerance 0.5"));
     assert_eq!(mine(&world.ok("stake list")), 0);
 
+    let take = "stake take --wallet.name owner --wallet.hotkey miner";
+    assert_eq!(world.ok(take)["take"], 11_796);
+    assert_eq!(world.done(&format!("{take} --to 0.09"))["take"], 5_898);
+    assert_eq!(world.ok(take)["take"], 5_898);
+    let said = world.mistake(&format!("{take} --to 0.09"));
+    assert!(said.contains("already"), "{said}");
+    world.rejected(&format!("{take} --to 0.5"), "DelegateTakeTooHigh");
+
     let graph = world.ok("subnet metagraph --netuid 1");
     let neurons = graph["neurons"].as_array().unwrap();
     assert_eq!(neurons.len(), 2);
