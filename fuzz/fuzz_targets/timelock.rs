@@ -83,10 +83,10 @@ fn open(bytes: &[u8]) {
         return;
     };
     assert_eq!(ciphertext.to_bytes(), bytes);
-    if let Ok(text) = ciphertext.open(&SIGNATURE_OF_ROUND) {
-        if let Some(weights) = WeightsPlaintext::from_bytes(&text) {
-            assert_eq!(weights.to_bytes(), text);
-        }
+    if let Ok(text) = ciphertext.open(&SIGNATURE_OF_ROUND)
+        && let Some(weights) = WeightsPlaintext::from_bytes(&text)
+    {
+        assert_eq!(weights.to_bytes(), text);
     }
 }
 
