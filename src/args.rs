@@ -193,6 +193,9 @@ pub struct RegenerateKey {
     /// The 32-byte seed in hex.
     #[arg(long, value_name = "HEX")]
     pub seed: Option<String>,
+    /// A derived key such as //Alice, a well-known key of development chains.
+    #[arg(long, value_name = "URI", conflicts_with_all = ["mnemonic", "seed"])]
+    pub uri: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -24,11 +24,11 @@ impl Failure {
     pub fn report(self) -> ExitCode {
         match self {
             Self::User(error) => {
-                say(&format!("error: {error:#}"));
+                say(&format!("error: {}", whole(&error)));
                 ExitCode::from(2)
             }
             Self::Ours(error) => {
-                say(&format!("agon failed: {error:#}"));
+                say(&format!("agon failed: {}", whole(&error)));
                 ExitCode::from(1)
             }
             Self::Interrupted => ExitCode::from(130),
@@ -36,8 +36,41 @@ impl Failure {
     }
 }
 
+/// An error with its causes; a cause that the error before it has told already is left out.
+fn whole(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Ours(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot open it: {source}; restore it")]
+        struct Open {
+            source: std::io::Error,
+        }
+        let error = anyhow::Error::new(Open {
+            source: std::io::Error::other("it is damaged"),
+        });
+        assert_eq!(whole(&error), "cannot open it: it is damaged; restore it");
+        let error = anyhow::anyhow!("it is damaged").context("no chain here");
+        assert_eq!(whole(&error), "no chain here: it is damaged");
     }
 }

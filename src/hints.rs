@@ -18,7 +18,7 @@ const HINTS: &[(&str, &str)] = &[
     ),
     (
         "AdminActionProhibitedDuringWeightsWindow",
-        "settings are frozen shortly before an epoch; try again after it (agon subnet show)",
+        "settings are frozen shortly before an epoch; try again after it",
     ),
     (
         "AlphaHighTooLow",
@@ -80,6 +80,14 @@ const HINTS: &[(&str, &str)] = &[
         "CommittingWeightsTooFast",
         "too early after the last weights or the registration; --wait waits for the block that takes them",
     ),
+    (
+        "DelegateTakeTooHigh",
+        "the take is above the chain's maximum",
+    ),
+    (
+        "DelegateTakeTooLow",
+        "the take is below the chain's minimum, or it does not change in the direction the call is for",
+    ),
     ("DuplicateUids", "name every uid once"),
     (
         "ExpiredWeightCommit",
@@ -136,6 +144,10 @@ const HINTS: &[(&str, &str)] = &[
     (
         "InvalidRevealCommitHashNotMatch",
         "uids, weights, salt and version must be exactly those that were committed to",
+    ),
+    (
+        "InvalidRevealRound",
+        "the beacon has passed this round already; commit anew: agon weights commit",
     ),
     (
         "MaxAllowedUIdsLessThanCurrentUIds",
@@ -295,6 +307,10 @@ const HINTS: &[(&str, &str)] = &[
         "the chain takes this only from time to time; try again some blocks later",
     ),
     (
+        "UidNotFound",
+        "register the hotkey first: agon subnet register",
+    ),
+    (
         "UidVecContainInvalidOne",
         "one of the uids does not exist: agon subnet metagraph",
     ),
@@ -312,6 +328,10 @@ const HINTS: &[(&str, &str)] = &[
         "weigh more uids, at least the subnet's min_allowed_weights",
     ),
     ("WeightVecNotEqualSize", "give as many weights as uids"),
+    (
+        "ZeroMaxAmount",
+        "the price is beyond your limit already; accept more with --tolerance",
+    ),
     (
         "expired",
         "no block took it in time and none will any more; run the command again",

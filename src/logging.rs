@@ -3,6 +3,7 @@
 use crate::args::Logging;
 use crate::failure::Failure;
 use anyhow::Context;
+use std::io::IsTerminal;
 use std::path::Path;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::{
@@ -15,7 +16,9 @@ const DAYS: usize = 7;
 /// Log to standard error, as services do whose output a supervisor keeps.
 pub fn to_standard_error(logging: &Logging) {
     let registry = tracing_subscriber::registry();
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match logging.json {
         true => registry
             .with(layer.json().with_filter(filter(logging)))
@@ -72,6 +75,7 @@ pub fn start(directory: &Path, logging: &Logging) -> Result<(), Failure> {
     };
     let terminal = (logging.debug || logging.trace).then(|| {
         fmt::layer()
+            .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr)
             .with_filter(filter())
     });

@@ -12,9 +12,6 @@ use tokio::runtime::Runtime;
 
 const TAO: u64 = genesis::TAO;
 
-/// The seed of the development account //Alice, which is the sudo key.
-const ALICE: &str = "0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a";
-
 /// A node, and a home with the wallets `owner` (rich) and `alice`.
 struct World {
     place: Place,
@@ -42,7 +39,7 @@ impl World {
         let made = place.json(&["wallet", "new-hotkey", "--wallet.name", "owner", "--json"]);
         let hotkey = address(&made["address"]);
         let alice = ["wallet", "regen-coldkey", "--wallet.name", "alice"];
-        let alice = [&alice[..], &["--seed", ALICE, "--no-password", "--json"]].concat();
+        let alice = [&alice[..], &["--uri", "//Alice", "--no-password", "--json"]].concat();
         place.json(&alice);
 
         let runtime = Runtime::new().unwrap();
@@ -227,6 +224,14 @@ fn a_subnet_is_founded_and_set_up() {
     assert!(said.contains("weights_rate_limit"), "{said}");
     let said = world.mistake("subnet set-hyperparameter --netuid 1 --param tempo --value long");
     assert!(said.contains("whole number"), "{said}");
+    let said = world.mistake("subnet set-hyperparameter --netuid 1 --param kappa --value 99999999");
+    assert!(said.contains("beyond"), "{said}");
+    // Ten blocks before an epoch the owner may change nothing; with this tempo that is always.
+    world.sudo("tempo", "10");
+    let (status, _, said) =
+        world.run("subnet set-hyperparameter --netuid 1 --param kappa --value 1000");
+    assert_eq!(status, Some(2));
+    assert!(said.contains("always"), "{said}");
 }
 
 #[test]
@@ -286,6 +291,14 @@ fn neurons_register_stake_and_are_shown() {
     world.done(&format!("{remove} --all --tolerance 0.5"));
     assert_eq!(mine(&world.ok("stake list")), 0);
 
+    let take = "stake take --wallet.name owner --wallet.hotkey miner";
+    assert_eq!(world.ok(take)["take"], 11_796);
+    assert_eq!(world.done(&format!("{take} --to 0.09"))["take"], 5_898);
+    assert_eq!(world.ok(take)["take"], 5_898);
+    let said = world.mistake(&format!("{take} --to 0.09"));
+    assert!(said.contains("already"), "{said}");
+    world.rejected(&format!("{take} --to 0.5"), "DelegateTakeTooHigh");
+
     let graph = world.ok("subnet metagraph --netuid 1");
     let neurons = graph["neurons"].as_array().unwrap();
     assert_eq!(neurons.len(), 2);
@@ -339,7 +352,13 @@ fn weights_are_set_when_their_time_has_come() {
 fn weights_are_committed_to_and_revealed() {
     let world = World::with_subnet();
     world.sudo("weights_rate_limit", "0");
-    world.sudo("tempo", "20");
+    // Long enough for a slow machine to meet the one epoch that takes the reveal.
+    world.sudo("tempo", "100");
+    // What is hidden fails where nobody sees it, so it is looked at before.
+    let said = world.mistake("weights set --netuid 1 --uids 7 --weights 1");
+    assert!(said.contains("no uid 7"), "{said}");
+    let said = world.mistake("weights commit --netuid 1 --uids 0,7 --weights 1,1");
+    assert!(said.contains("no uid 7"), "{said}");
     // Which way weights take is looked up.
     let made = world.done("weights set --netuid 1 --uids 0 --weights 1");
     assert_eq!(made["how"], "sealed", "{made}");
@@ -404,7 +423,7 @@ fn only_a_development_chain_gives_tao_away() {
         .unwrap()
         .account();
     world.ok(&format!("wallet faucet --ss58 {somebody}"));
-    assert_eq!(world.free(somebody), 1_000 * TAO);
+    assert_eq!(world.free(somebody), 10_000 * TAO);
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct Chain {
     /// How long to wait for an outcome before it is called unknown.
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration)]
     pub timeout: Duration,
-    /// Print the result as JSON, also when it is a refusal.
+    /// Print the result as JSON, also when the chain refuses.
     #[arg(long)]
     pub json: bool,
 }
@@ -196,6 +196,8 @@ pub enum StakeVerb {
     Transfer(TransferStake),
     /// List a coldkey's stake.
     List(ListStake),
+    /// Show or change what a hotkey's owner takes of the dividends of those who stake on it.
+    Take(Take),
 }
 
 /// Within which price stake is traded.
@@ -474,8 +476,19 @@ pub struct Faucet {
     #[command(flatten)]
     pub whose: Whose,
     /// How much TAO to add to the balance.
-    #[arg(long, value_name = "TAO", default_value = "1000")]
+    #[arg(long, value_name = "TAO", default_value = "10000")]
     pub amount: Amount,
+}
+
+#[derive(Debug, Args)]
+pub struct Take {
+    #[command(flatten)]
+    pub chain: Chain,
+    #[command(flatten)]
+    pub signing: Signing,
+    /// The new take as a fraction, such as 0.09; default: show the take as it is.
+    #[arg(long = "to", visible_alias = "take", value_name = "FRACTION", value_parser = fraction)]
+    pub take: Option<Amount>,
 }
 
 /// A fraction in parts of a thousand million: below 1, or a tolerance would mean nothing.

@@ -319,6 +319,11 @@ pub fn table<const N: usize>(
     table.to_string()
 }
 
+/// A fact in a table that either is or is not.
+pub fn yes(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
 /// A table of one thing: names and values.
 pub fn facts(rows: &[(&str, String)]) -> String {
     let mut table = Table::new();

@@ -5,7 +5,7 @@ use super::wallet::{Part, account, open, whose};
 use crate::amount::Amount;
 use crate::args::{
     AddStake, HowMuch, ListStake, MoveStake, Pricing, RemoveStake, Signing, Stake as Arguments,
-    StakeVerb, TransferStake,
+    StakeVerb, Take, TransferStake,
 };
 use crate::failure::Failure;
 use agon_keys::AccountId;
@@ -21,6 +21,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         StakeVerb::Move(change) => relocate(change).await,
         StakeVerb::Transfer(transfer) => give(transfer).await,
         StakeVerb::List(list) => show(list).await,
+        StakeVerb::Take(take) => keep(take).await,
     }
 }
 
@@ -247,6 +248,54 @@ async fn show(list: ListStake) -> Result<(), Failure> {
 }
 
 /// The hotkey that is meant: the address, or the wallet's by its public file.
+/// A take in parts of 65535, as the chain keeps it, for people.
+fn percent(take: u16) -> String {
+    format!("{:.2} %", f64::from(take) / f64::from(u16::MAX) * 100.0)
+}
+
+async fn keep(take: Take) -> Result<(), Failure> {
+    let session = Session::open(&take.chain).await?;
+    let hotkey = hotkey(&take.signing, None)?;
+    let now = session.state.delegate_take(hotkey).await?;
+    let Some(wanted) = take.take else {
+        return session.show(json!({"hotkey": hotkey, "take": now}), || {
+            format!("{hotkey} takes {}", percent(now))
+        });
+    };
+    // Rounded to the nearest part; a fraction is below 1.
+    let parts = (u128::from(wanted.0) * u128::from(u16::MAX) * 2 + u128::from(Amount::ONE.0))
+        / (2 * u128::from(Amount::ONE.0));
+    let parts = u16::try_from(parts).unwrap_or(u16::MAX);
+    if parts == now {
+        return Err(Failure::user(anyhow!(
+            "{hotkey} takes {} already",
+            percent(now)
+        )));
+    }
+    let order = Order {
+        call: match parts > now {
+            true => Call::increase_take(hotkey, parts),
+            false => Call::decrease_take(hotkey, parts),
+        },
+        key: Part::Coldkey,
+        plan: format!(
+            "change the take of {hotkey} from {} to {}",
+            percent(now),
+            percent(parts)
+        ),
+        moves_money: false,
+    };
+    let Some(receipt) = session.carry_out(&take.signing, order).await? else {
+        return Ok(());
+    };
+    let more = json!({"hotkey": hotkey, "take": parts});
+    session.done(
+        &receipt,
+        more,
+        &format!("{hotkey} takes {}", percent(parts)),
+    )
+}
+
 fn hotkey(signing: &Signing, address: Option<AccountId>) -> Result<AccountId, Failure> {
     match address {
         Some(address) => Ok(address),

@@ -1,6 +1,6 @@
 //! `agon subnet`: what there is, founding, registering and setting up.
 
-use super::session::{Order, Session, facts, short, table};
+use super::session::{Order, Session, facts, short, table, yes};
 use super::wallet::{Part, account, open};
 use crate::amount::Amount;
 use crate::args::{
@@ -8,7 +8,9 @@ use crate::args::{
     Subnet as Arguments, SubnetIdentity, SubnetVerb,
 };
 use crate::failure::Failure;
-use agon_neuron::{Call, HYPERPARAMETERS, Hyperparameter, Identity, Metagraph, Subnet};
+use agon_neuron::{
+    Call, Freeze, HYPERPARAMETERS, Hyperparameter, Identity, Metagraph, PrepareError, Subnet,
+};
 use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
@@ -72,10 +74,6 @@ fn registration(subnet: &Subnet) -> String {
         true => format!("{} TAO", Amount(subnet.burn)),
         false => "closed".to_owned(),
     }
-}
-
-fn yes(yes: bool) -> String {
-    if yes { "yes" } else { "no" }.to_owned()
 }
 
 async fn the(session: &Session, netuid: u16) -> Result<Subnet, Failure> {
@@ -350,7 +348,25 @@ async fn change(set: SetHyperparameter) -> Result<(), Failure> {
         ),
         moves_money: false,
     };
-    let Some(receipt) = session.carry_out(&set.signing, order).await? else {
+    let freeze = session.state.freeze(netuid).await?;
+    let sent = session.carry_out(&set.signing, order).await;
+    let sent = sent.map_err(|failure| match (failure, freeze) {
+        (Failure::User(error), Some(freeze)) if error.to_string().contains(FROZEN) => {
+            let when = when_open(freeze, session.state.number());
+            Failure::User(anyhow!("{error}\n  {when}"))
+        }
+        (Failure::User(error), _)
+            if matches!(error.downcast_ref(), Some(PrepareError::Encode { .. })) =>
+        {
+            Failure::User(anyhow!(
+                "{} is beyond what the chain can store for {}",
+                set.value,
+                parameter.name()
+            ))
+        }
+        (failure, _) => failure,
+    });
+    let Some(receipt) = sent? else {
         return Ok(());
     };
     // Read back: what counts is what the chain has made of it.
@@ -365,6 +381,21 @@ async fn change(set: SetHyperparameter) -> Result<(), Failure> {
     };
     let more = json!({"netuid": netuid, "name": parameter.name(), "value": value});
     session.done(&receipt, more, &text)
+}
+
+/// The runtime's error shortly before an epoch.
+const FROZEN: &str = "AdminActionProhibitedDuringWeightsWindow";
+
+/// When the owner can change settings again.
+fn when_open(freeze: Freeze, now: u64) -> String {
+    if freeze.endless {
+        let window = freeze.window;
+        return format!(
+            "here that is always, {window} blocks before each epoch: only root can (--sudo)"
+        );
+    }
+    let blocks = freeze.epoch.saturating_sub(now);
+    format!("that is in {blocks} blocks, after block {}", freeze.epoch)
 }
 
 async fn identify(change: SubnetIdentity) -> Result<(), Failure> {

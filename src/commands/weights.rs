@@ -72,6 +72,21 @@ async fn send(set: SetWeights, commit: bool) -> Result<(), Failure> {
         )));
     }
     let version_key = set.version_key.unwrap_or(settings.weights_version_key);
+    if hidden {
+        // Nobody else looks before the weights are revealed, and then they are lost.
+        let neurons = session.state.neuron_count(netuid).await?;
+        if let Some(uid) = set.uids.iter().find(|uid| **uid >= neurons) {
+            return Err(Failure::user(anyhow!(
+                "subnet {netuid} has no uid {uid}; see agon subnet metagraph --netuid {netuid}"
+            )));
+        }
+        let least = settings.min_allowed_weights.min(neurons);
+        if set.uids != [place.uid] && set.uids.len() < usize::from(least) {
+            return Err(Failure::user(anyhow!(
+                "subnet {netuid} wants weights of at least {least} uids"
+            )));
+        }
+    }
 
     let early = session
         .state

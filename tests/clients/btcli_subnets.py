@@ -32,11 +32,12 @@ class BtcliSubnets(ChainTest):
         self.assertEqual((identity.subnet_name, identity.description), ("clients", "made by btcli"))
         btcli_says("subnets", "start", *NETWORK, *asked_of(owner), "--netuid", netuid)
         self.assertTrue(chain.is_subnet_active(netuid))
-        self.as_root("sudo_set_tempo", netuid=netuid, tempo=TEMPO)
 
+        # btcli gives the call until the epoch: the long tempo of a new subnet.
         joined = btcli("subnets", "register", *NETWORK, *asked_of(self.charlie), "--netuid", netuid)
         self.assertTrue(joined["success"], joined)
         self.assertTrue(chain.is_hotkey_registered(hot(self.charlie), netuid))
+        self.as_root("sudo_set_tempo", netuid=netuid, tempo=TEMPO)
 
         listed = btcli("subnets", "list", *NETWORK)
         self.assertEqual(listed["total_netuids"], len(chain.get_all_subnets_netuid()))
@@ -54,6 +55,21 @@ class BtcliSubnets(ChainTest):
         rules = btcli("subnets", "hyperparameters", *NETWORK, "--netuid", netuid)
         values = {each["hyperparameter"]: each["value"] for each in rules}
         self.assertEqual(values["tempo"], TEMPO)
+
+    def test_what_an_epoch_paid_is_shown(self):
+        netuid = self.found_and_pay(self.charlie, self.dave, self.eve)
+        shown = btcli("subnets", "show", *NETWORK, "--netuid", netuid, "--no-prompt")
+        paid = self.storage("Emission", netuid)
+        rows = sorted(shown["uids"], key=lambda each: each["uid"])
+        self.assertEqual(len(rows), 3)
+        for row, person, rao in zip(rows, (self.charlie, self.dave, self.eve), paid, strict=True):
+            self.close_to(row["emissions"], rao / 1e9)
+            stake = self.chain.get_stake_for_hotkey(hot(person), netuid)
+            self.close_to(row["alpha_stake"], stake)
+            self.close_to(row["stake"], stake)
+        self.assertEqual(paid[0], 0)
+        self.assertGreater(min(paid[1:]), 0)
+        self.assertGreater(rows[1]["stake"], 300)
 
 
 if __name__ == "__main__":

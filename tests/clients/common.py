@@ -147,6 +147,20 @@ class ChainTest(unittest.TestCase):
         ]
 
     @classmethod
+    def found_and_pay(cls, owner, validator, miner):
+        """Founds a subnet in which a validator weighs a miner and epochs pay both, and which then stands still."""
+        netuid = cls.found(owner)
+        _, uid = cls.register(netuid, validator, miner)
+        cls.succeeds(cls.chain.add_stake(validator, netuid, hot(validator), tao(500)))
+        cls.next_epoch(netuid)  # gives the validator its permit
+        cls.succeeds(cls.chain.set_weights(validator, netuid, [uid], [1]))
+        # The first epoch may have begun before the weights stood.
+        cls.next_epoch(netuid)
+        cls.next_epoch(netuid)
+        cls.as_root("sudo_set_tempo", netuid=netuid, tempo=STILL)
+        return netuid
+
+    @classmethod
     def next_epoch(cls, netuid):
         """Waits until the next epoch of a subnet has run; gives the block after it."""
         after = cls.chain.get_next_epoch_start_block(netuid) + 1

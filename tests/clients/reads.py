@@ -29,6 +29,47 @@ class Reads(ChainTest):
     def test_constants(self):
         self.assertEqual(self.chain.get_existential_deposit(), Balance.from_rao(500))
 
+        self.assertFalse(self.chain.is_fast_blocks())
+        loans = self.chain.get_crowdloan_constants()
+        self.assertEqual((loans.MinimumDeposit, loans.AbsoluteMinimumContribution), (tao(10), tao(0.1)))
+        self.assertEqual((loans.MinimumBlockDuration, loans.MaximumBlockDuration), (50_400, 432_000))
+        self.assertEqual((loans.RefundContributorsLimit, loans.MaxContributors), (50, 500))
+
+    def test_there_are_no_crowdloans(self):
+        chain = self.chain
+        self.assertEqual(chain.get_crowdloans(), [])
+        self.assertIsNone(chain.get_crowdloan_by_id(0))
+        self.assertEqual(chain.get_crowdloan_contributions(0), {})
+        self.assertEqual(chain.get_crowdloan_next_id(), 0)
+        asked = chain.create_crowdloan(
+            self.bob, deposit=tao(10), min_contribution=tao(1), cap=tao(100),
+            end=chain.get_current_block() + 60_000,
+        )  # fmt: skip
+        self.fails(asked, "NotOnThisChain")
+
+    def test_kinds_of_proxies_say_what_they_may(self):
+        kinds, rules = self.chain.get_proxy_types(), self.chain.get_proxy_filter()
+        self.assertEqual([kind.index for kind in kinds], list(range(18)))
+        self.assertEqual([rule.name for rule in rules], [kind.name for kind in kinds])
+        self.assertEqual(
+            [kind.name for kind in kinds if kind.deprecated],
+            ["Senate", "Triumvirate", "Governance", "RootWeights"],
+        )
+        by_name = {rule.name: rule for rule in rules}
+        self.assertEqual(by_name["Any"].filter_mode, "AllowAll")
+        self.assertEqual(by_name["Senate"].filter_mode, "DenyAll")
+        registration = by_name["Registration"]
+        self.assertEqual(registration.filter_mode, "Allow")
+        self.assertEqual(
+            sorted((call["pallet_name"], call["call_name"]) for call in registration.calls),
+            [("SubtensorModule", name) for name in ("burned_register", "register", "register_limit")],
+        )
+        self.assertEqual(by_name["NonTransfer"].filter_mode, "Deny")
+        money = next(call for call in by_name["NonTransfer"].calls if call["pallet_name"] == "Balances")
+        self.assertEqual((money["pallet_index"], money["call_name"]), (5, None))
+        for call in by_name["SmallTransfer"].calls:
+            self.assertEqual(call["condition"]["ParamLessThan"]["limit"], tao(0.5).rao)
+
     def test_a_past_block_keeps_its_state(self):
         block = self.chain.get_current_block()
         receiver = cold(self.dave)

@@ -159,6 +159,23 @@ class Stake(ChainTest):
             chain.add_stake(owner, netuid, cold(self.eve), tao(1)), r"Custom error: 4\b"
         )
 
+    def test_the_flow_of_tao_is_averaged(self):
+        chain, netuid = self.chain, self.found(self.bob, STILL)
+        weight = self.storage("FlowEmaSmoothingFactor") / (2**63 - 1)
+        for asked, flow in (
+            (lambda: chain.add_stake(self.charlie, netuid, hot(self.bob), tao(1_000)), 1_000),
+            (lambda: chain.unstake(self.charlie, netuid, hot(self.bob), tao(100).set_unit(netuid)), None),
+        ):
+            response = self.succeeds(asked())
+            block = self.block_of(response) + 1
+            chain.wait_for_block(block)
+            _, before = chain.get_ema_tao_inflow(netuid, block=block - 1)
+            averaged, after = chain.get_ema_tao_inflow(netuid, block=block)
+            self.assertEqual(averaged, block)
+            if flow is None:
+                flow = -self.event(response, "StakeRemoved")[2] / 1e9
+            self.close_to(after.tao - before.tao, weight * flow, part=0.01)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -34,9 +34,11 @@ const ROUND_EPOCHS: u64 = 2;
 /// Pause before the chain is asked again after a failure.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Errors of the runtime that pass with time: the weights are signed anew in a later block.
-const PASSING: [&str; 4] = [
+/// Errors of the runtime that pass with time: the weights are signed anew in a later block. Too soon is an error of the
+/// call, or of the chain before it takes the call.
+const PASSING: [&str; 5] = [
     "NeuronNoValidatorPermit",
+    "RateLimitExceeded",
     "SettingWeightsTooFast",
     "expired",
     "outdated",

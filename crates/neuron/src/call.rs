@@ -205,6 +205,16 @@ impl Call {
         Self::new(SUBTENSOR, "transfer_stake", arguments)
     }
 
+    /// Lets a hotkey's owner take more of the dividends of those who stake on it: `take` parts of 65535. By the coldkey.
+    pub fn increase_take(hotkey: AccountId, take: u16) -> Self {
+        Self::new(SUBTENSOR, "increase_take", [account(hotkey), take.into()])
+    }
+
+    /// Lets a hotkey's owner take less; see [`Call::increase_take`].
+    pub fn decrease_take(hotkey: AccountId, take: u16) -> Self {
+        Self::new(SUBTENSOR, "decrease_take", [account(hotkey), take.into()])
+    }
+
     /// Publishes where the signer's axon listens. `version` is that of the software, `protocol` 4
     /// for HTTP. By the hotkey.
     pub fn serve_axon(netuid: u16, version: u32, ip: IpAddr, port: u16, protocol: u8) -> Self {

@@ -310,6 +310,40 @@ impl Hyperparameter {
     }
 }
 
+/// What stands in the way of an owner who wants to change a subnet's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    /// How many blocks before each epoch the settings are frozen.
+    pub window: u64,
+    /// The block of the epoch after which they can be changed again.
+    pub epoch: u64,
+    /// Whether one epoch's freeze begins before the last one ends, so that only root can change them.
+    pub endless: bool,
+}
+
+impl ChainState {
+    /// Whether a subnet's settings are frozen for its owner, because an epoch is near, in the next block.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn freeze(&self, netuid: u16) -> Result<Option<Freeze>, ReadError> {
+        let (window, epoch) = tokio::try_join!(
+            self.read::<_, u16>(SUBTENSOR, "AdminFreezeWindow", ()),
+            self.epoch(netuid)
+        )?;
+        let window = u64::from(window);
+        let next = self.number().saturating_add(1);
+        let near = epoch
+            .next_block
+            .filter(|epoch| epoch.saturating_sub(next) < window);
+        Ok(near.map(|near| Freeze {
+            window,
+            epoch: near,
+            endless: window >= u64::from(epoch.tempo),
+        }))
+    }
+}
+
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

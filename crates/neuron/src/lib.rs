@@ -40,7 +40,7 @@ pub use commit::{HashedWeights, NoRandomness, Schedule};
 pub use commitments::Commitment;
 pub use connection::{ConnectError, Deadlines, ReadError};
 pub use hash::H256;
-pub use hyperparameters::{BadSetting, HYPERPARAMETERS, Hyperparameter, Setting};
+pub use hyperparameters::{BadSetting, Freeze, HYPERPARAMETERS, Hyperparameter, Setting};
 pub use metagraph::{Axon, BadScore, Columns, Inconsistent, Metagraph, Weights};
 pub use signer::Signer;
 pub use stake::Stake;

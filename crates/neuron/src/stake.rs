@@ -32,6 +32,14 @@ struct SafeFloat {
 type ShareKey = ([u8; 32], [u8; 32], u16);
 
 impl ChainState {
+    /// What a hotkey's owner takes of the dividends of those who stake on it, in parts of 65535.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn delegate_take(&self, hotkey: AccountId) -> Result<u16, ReadError> {
+        self.read(SUBTENSOR, "Delegates", (hotkey.0,)).await
+    }
+
     /// All stake of a coldkey, by netuid, then by hotkey; what is worth nothing is left out.
     ///
     /// # Errors

@@ -196,6 +196,14 @@ impl ChainState {
         self.try_read(SUBTENSOR, "Uids", (netuid, hotkey.0)).await
     }
 
+    /// How many neurons a subnet has; their uids are the numbers below.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn neuron_count(&self, netuid: u16) -> Result<u16, ReadError> {
+        self.of_subnet("SubnetworkN", netuid).await
+    }
+
     /// All stake on a hotkey in a subnet, of whichever coldkey, in alpha rao (`TotalHotkeyAlpha`).
     ///
     /// # Errors

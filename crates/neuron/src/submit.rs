@@ -526,9 +526,14 @@ fn custom_error(code: u8) -> Option<&'static str> {
         17 => "CommitBlockNotInRevealRange",
         18 => "InputLengthsUnequal",
         19 => "UidNotFound",
-        20 => "EvmKeyAssociateRateLimit",
+        20 => "EvmKeyAssociateRateLimitExceeded",
         21 => "ColdkeySwapDisputed",
+        22 => "InvalidRealAccount",
+        23 => "FailedShieldedTxParsing",
+        24 => "InvalidShieldedTxPubKeyHash",
         25 => "NonAssociatedColdKey",
+        26 => "DelegateTakeTooLow",
+        27 => "DelegateTakeTooHigh",
         255 => "BadRequest",
         _ => return None,
     })
@@ -588,6 +593,10 @@ mod tests {
         assert_eq!(
             answer(1010, "Custom error: 6"),
             refused("RateLimitExceeded (Custom error: 6)")
+        );
+        assert_eq!(
+            answer(1010, "Custom error: 27"),
+            refused("DelegateTakeTooHigh (Custom error: 27)")
         );
         assert_eq!(
             answer(1010, "Custom error: 99"),

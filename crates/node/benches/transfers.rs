@@ -1,5 +1,6 @@
 //! Signed transfers a second: signed, submitted over WebSocket and included in blocks that are on the disk, from one
-//! and from eight connections, beside what signing and verifying alone reach on the same cores in the same run.
+//! and from eight connections, beside what signing and verifying alone reach on the same cores in the same run; and the
+//! memory after them.
 //!
 //! `cargo bench -p agon-node --bench transfers -- [TRANSFERS]`
 
@@ -15,7 +16,7 @@ use serde_json::json;
 use sp_core::{H256, Pair, sr25519};
 use sp_runtime::generic::Era;
 use std::{
-    env,
+    env, fs,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -34,11 +35,20 @@ fn main() {
     for connections in [1, 8] {
         let rate = runtime.block_on(included(transfers, connections));
         println!(
-            "{connections} connection(s): {rate:.0} transfers/s, signed, submitted, durable in a block"
+            "{connections} connection(s): {rate:.0} transfers/s, signed, submitted, durable in a block; {:.0} MiB, clients included",
+            resident_mib()
         );
     }
     let ceiling = (before + sign_and_verify(transfers)) / 2.0;
     println!("ceiling: {ceiling:.0} sr25519 signatures/s, signed and verified, nothing else");
+}
+
+/// What this process, node and clients, keeps in memory.
+fn resident_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1_024.0
 }
 
 /// How many messages of a transfer's length all cores together sign and verify in a second.

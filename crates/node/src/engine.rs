@@ -6,6 +6,7 @@
 use crate::{
     beacon,
     drand::Endpoint,
+    shield,
     storage::{NodeChanges, Nodes, Storage, StorageError},
     transaction::Transaction,
     workers::Workers,
@@ -126,9 +127,10 @@ pub struct Draft {
 pub struct Block {
     /// Its header, the state root after it included.
     pub header: Header,
-    /// Its extrinsics, each with its length prefix; the first sets the time, and the beacon's pulses may follow.
+    /// Its extrinsics, each with its length prefix: what sets the time, the beacon's pulses and the shield's key where they
+    /// are due, then the transactions, each followed by what it shields.
     pub body: Vec<Vec<u8>>,
-    /// The transactions in it.
+    /// The transactions in it that waited in the pool: not those that came in shielded.
     pub included: Vec<Arc<Transaction>>,
     /// The transactions that can stand in no block.
     pub invalid: Vec<Arc<Transaction>>,
@@ -400,17 +402,19 @@ fn block(
     before(overlay)?;
     let mut body = vec![inherent];
     let pulses = enter(overlay, backend, || beacon::due_pulses(endpoint))?;
-    if let Some(pulses) = pulses {
-        let bytes = pulses.encode();
-        match attempt(overlay, backend, || Executive::apply_extrinsic(pulses)) {
+    let key = enter(overlay, backend, shield::due_announcement)?;
+    for (what, inherent) in [("the beacon's pulses", pulses), ("the shield's key", key)] {
+        let Some(inherent) = inherent else { continue };
+        let bytes = inherent.encode();
+        match attempt(overlay, backend, || Executive::apply_extrinsic(inherent)) {
             Ok(Ok(outcome)) => {
                 body.push(bytes);
                 if let Err(error) = outcome {
-                    tracing::error!(?error, "the beacon's pulses were refused");
+                    tracing::error!(?error, "refused: {what}");
                 }
             }
-            Ok(Err(error)) => tracing::error!(?error, "the beacon's pulses were left out"),
-            Err(panicked) => tracing::error!(%panicked, "the beacon's pulses were left out"),
+            Ok(Err(error)) => tracing::error!(?error, "left out: {what}"),
+            Err(panicked) => tracing::error!(%panicked, "left out: {what}"),
         }
     }
     let (mut included, mut invalid) = (Vec::new(), Vec::new());
@@ -423,9 +427,12 @@ fn block(
             Executive::apply_extrinsic(candidate.extrinsic.clone())
         });
         match outcome {
-            Ok(Ok(_)) => {
+            Ok(Ok(outcome)) => {
                 body.push(candidate.bytes.clone());
                 included.push(candidate.clone());
+                if outcome.is_ok() {
+                    body.extend(unshielded(overlay, backend, candidate));
+                }
                 continue;
             }
             Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources)))
@@ -451,6 +458,35 @@ fn block(
         included,
         invalid,
     })
+}
+
+/// Applies what a transaction in the block shields, and gives its bytes if it stands in the block too.
+fn unshielded(
+    overlay: &mut OverlayedChanges<BlakeTwo256>,
+    backend: &StateBackend,
+    outer: &Transaction,
+) -> Option<Vec<u8>> {
+    let left_out = |reason: &dyn std::error::Error| {
+        tracing::info!(hash = ?outer.hash, %reason, "what a transaction shields was left out");
+    };
+    let panicked = |panicked: Panicked| {
+        tracing::error!(hash = ?outer.hash, %panicked, "what a transaction shields was left out");
+    };
+    // Neither the cipher nor the codec should panic, but what they work on comes from outside.
+    let inner = catch_unwind(|| shield::inner(&outer.extrinsic))
+        .map_err(|payload| panicked(payload.into()))
+        .ok()??
+        .inspect_err(|error| left_out(error))
+        .ok()?;
+    attempt(overlay, backend, || {
+        Executive::apply_extrinsic(inner.extrinsic.clone())
+    })
+    .map_err(panicked)
+    .ok()?
+    .inspect_err(|error| left_out(error))
+    .ok()
+    // With a call that failed it stands in the block as well.
+    .map(|_| inner.bytes)
 }
 
 /// Runs `f` in the runtime's externalities: reads come from `overlay` and below it `backend`, writes stay in `overlay`.

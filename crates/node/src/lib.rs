@@ -19,6 +19,7 @@ pub mod genesis;
 pub mod measures;
 mod pool;
 mod rpc;
+mod shield;
 pub mod snapshot;
 mod storage;
 mod transaction;
@@ -34,8 +35,7 @@ pub use storage::{OpenError, StorageError, Window};
 
 use author::Author;
 use chain::Chain;
-use jsonrpsee::server::ServerHandle;
-use rpc::Serving;
+use rpc::{Rpc, Serving};
 use std::{
     future, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -143,9 +143,8 @@ pub struct Failure {
 
 /// A running node. Dropping it stops it without waiting; [`Node::stop`] waits.
 pub struct Node {
-    address: SocketAddr,
     genesis: sp_core::H256,
-    server: ServerHandle,
+    server: Rpc,
     author: Option<thread::JoinHandle<()>>,
     stop: StopOnDrop,
     failure: watch::Receiver<Option<Failure>>,
@@ -206,7 +205,7 @@ impl Node {
             development,
             snapshots,
         };
-        let (address, server) = rpc::serve(serving, chain.clone(), handle.clone())
+        let server = Rpc::start(serving, chain.clone(), handle.clone())
             .await
             .map_err(|source| match source.kind() {
                 io::ErrorKind::AddrInUse => StartError::AddressInUse { address: listen },
@@ -215,13 +214,14 @@ impl Node {
                     source,
                 },
             })?;
+        let address = server.address();
         if !address.ip().is_loopback() {
             tracing::warn!(%address, development, "other machines can reach the node, and it admits everybody");
         }
         tracing::info!(%address, number = chain.head().header.number, "the node is serving");
 
         let (report, failure) = watch::channel(None);
-        let stopping = server.clone();
+        let stopping = server.handle();
         let give_up = move |failure| {
             report.send_replace(Some(failure));
             // Serving a chain that stands still would look like health.
@@ -229,7 +229,6 @@ impl Node {
         };
         let author = author.start(give_up).map_err(StartError::Thread)?;
         Ok(Self {
-            address,
             genesis,
             server,
             author: Some(author),
@@ -246,17 +245,20 @@ impl Node {
 
     /// The address the node listens on, its real port included.
     pub fn local_address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Where a client on this machine connects: `ws://127.0.0.1:port`.
     pub fn url(&self) -> String {
-        let host = match self.address.ip() {
+        let host = match self.local_address().ip() {
             ip if !ip.is_unspecified() => ip,
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
-        format!("ws://{}", SocketAddr::new(host, self.address.port()))
+        format!(
+            "ws://{}",
+            SocketAddr::new(host, self.local_address().port())
+        )
     }
 
     /// Waits until the node has given up sealing, for instance because the disk is full. It serves no longer then.
@@ -277,9 +279,7 @@ impl Node {
         if !matches!(ended, Ok(Some(Ok(())))) {
             tracing::error!("the block author did not end well");
         }
-        // It errs when the node has failed and stopped by itself.
-        let _ = self.server.stop();
-        self.server.stopped().await;
+        self.server.stop().await;
         self.closed.cancelled().await;
     }
 }

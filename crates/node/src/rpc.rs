@@ -26,7 +26,12 @@ use origins::OriginLayer;
 use serde::Serialize;
 use serde_json::{json, value::to_raw_value};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::{self, Runtime},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
 use traffic::Traffic;
 
 /// Bounds on what clients may take.
@@ -62,6 +67,9 @@ const MESSAGE_BUFFER: u32 = 256;
 /// How often a connection is asked whether it lives, and how long it may stay silent.
 const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(300));
 
+/// How long a stop waits for clients to take their last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+
 /// What the methods work on.
 pub struct Api {
     chain: Arc<Chain>,
@@ -88,8 +96,69 @@ pub struct Serving {
     pub snapshots: Option<PathBuf>,
 }
 
-/// Serves `chain`; gives the address that was bound. Stops when every handle is dropped.
-pub async fn serve(
+/// A server that answers, on threads of its own: a client that does not read holds up what is sent to it for as long as
+/// it likes, and these threads can be ended all the same.
+pub struct Rpc {
+    address: SocketAddr,
+    handle: ServerHandle,
+    threads: Threads,
+}
+
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Rpc {
+    /// Serves `chain` until [`Rpc::stop`] or until it is dropped, which does not wait.
+    pub async fn start(serving: Serving, chain: Arc<Chain>, author: Handle) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .thread_name("rpc")
+            .enable_all()
+            .build()?;
+        let started = runtime.spawn(serve(serving, chain, author));
+        let threads = Threads(Some(runtime));
+        let (address, handle) = started
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        Ok(Self {
+            address,
+            handle,
+            threads,
+        })
+    }
+
+    /// The address that was bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What ends the server from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Answers what was asked, if the clients take the answers soon, and closes every connection.
+    pub async fn stop(mut self) {
+        // It errs when the server has been stopped already.
+        let _ = self.handle.stop();
+        let stopped = self.handle.clone().stopped();
+        if timeout(LAST_ANSWERS, stopped).await.is_err() {
+            tracing::warn!("clients did not read their last answers; their connections are cut");
+        }
+        if let Some(runtime) = self.threads.0.take() {
+            let ended = spawn_blocking(move || runtime.shutdown_timeout(LAST_ANSWERS)).await;
+            ended.unwrap_or_else(|error| tracing::error!(%error, "the server did not end well"));
+        }
+    }
+}
+
+async fn serve(
     serving: Serving,
     chain: Arc<Chain>,
     author: Handle,

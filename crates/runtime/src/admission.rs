@@ -6,7 +6,7 @@
 //!
 //! Calls inside other calls (batches, proxies) are not looked at: they cost a fee.
 
-use crate::subtensor::{self, AxonInfo, MIN_STAKE, PrometheusInfo};
+use crate::subtensor::{self, AxonInfo, Movement, PriceLimit, PrometheusInfo, Reveal};
 use crate::{AccountId, Runtime, RuntimeCall, SubtensorModule};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
@@ -37,9 +37,13 @@ pub enum Refusal {
     NotEnoughStakeToWithdraw = 5,
     /// Too soon after the last time.
     RateLimitExceeded = 6,
+    /// The subnet's pool cannot trade so much, or would give nothing for so little.
+    InsufficientLiquidity = 7,
+    /// The price would pass the limit.
+    SlippageTooHigh = 8,
     /// The subnet's stake cannot be transferred.
     TransferDisallowed = 9,
-    /// The caller is no neuron of the subnet.
+    /// The caller is no neuron of the subnet, and has no address to announce there.
     HotKeyNotRegisteredInNetwork = 10,
     /// The address is none that can be reached.
     InvalidIpAddress = 11,
@@ -47,8 +51,22 @@ pub enum Refusal {
     ServingRateLimitExceeded = 12,
     /// Port 0.
     InvalidPort = 13,
+    /// The price has passed the limit already, so that nothing at all can be traded.
+    ZeroMaxAmount = 14,
+    /// The round of the beacon that would open the weights is over.
+    InvalidRevealRound = 15,
+    /// Nobody committed to what is revealed.
+    CommitNotFound = 16,
+    /// What was committed to is revealed in another epoch, or not at all any more.
+    CommitBlockNotInRevealRange = 17,
     /// Lists that belong together differ in length.
     InputLengthsUnequal = 18,
+    /// The caller is no neuron of the subnet, and has no weights to set there.
+    UidNotFound = 19,
+    /// The bytes are no cipher text.
+    FailedShieldedTxParsing = 23,
+    /// The cipher text is for a key that nobody announced.
+    InvalidShieldedTxPubKeyHash = 24,
     /// The hotkey belongs to another coldkey.
     NonAssociatedColdKey = 25,
     /// A lower take than allowed, or lower than the one to be raised.
@@ -67,6 +85,18 @@ impl Refusal {
     /// The number of a call's error; none if such a failure is left to the call.
     fn of(error: &Error) -> Option<Self> {
         Some(match error {
+            Error::AmountTooLow | Error::NotEnoughStakeToSetWeights => Self::StakeAmountTooLow,
+            Error::NotEnoughBalanceToStake => Self::BalanceTooLow,
+            Error::SubnetNotExists => Self::SubnetNotExists,
+            Error::NotEnoughStakeToWithdraw => Self::NotEnoughStakeToWithdraw,
+            Error::InsufficientLiquidity => Self::InsufficientLiquidity,
+            Error::SlippageTooHigh => Self::SlippageTooHigh,
+            Error::TransferDisallowed => Self::TransferDisallowed,
+            Error::InvalidRevealRound => Self::InvalidRevealRound,
+            Error::NoWeightsCommitFound | Error::InvalidRevealCommitHashNotMatch => {
+                Self::CommitNotFound
+            }
+            Error::RevealTooEarly | Error::ExpiredWeightCommit => Self::CommitBlockNotInRevealRange,
             Error::HotKeyNotRegisteredInNetwork => Self::HotKeyNotRegisteredInNetwork,
             Error::InvalidIpType | Error::InvalidIpAddress => Self::InvalidIpAddress,
             Error::InvalidPort => Self::InvalidPort,
@@ -148,7 +178,7 @@ fn ensure(holds: bool, otherwise: Refusal) -> Result<(), Refusal> {
 }
 
 /// The refusal that a call's own check stands for.
-fn judge(checked: Result<(), Error>) -> Result<(), Refusal> {
+fn judge<V>(checked: Result<V, Error>) -> Result<(), Refusal> {
     match checked.as_ref().map_err(Refusal::of) {
         Err(Some(refusal)) => Err(refusal),
         _ => Ok(()),
@@ -157,46 +187,6 @@ fn judge(checked: Result<(), Error>) -> Result<(), Refusal> {
 
 fn check(who: &AccountId, call: &Call) -> Result<(), Refusal> {
     match call {
-        Call::set_weights { netuid, .. }
-        | Call::commit_weights { netuid, .. }
-        | Call::commit_timelocked_weights { netuid, .. } => check_weights(who, *netuid, 0, true),
-        Call::set_mechanism_weights { netuid, mecid, .. }
-        | Call::commit_mechanism_weights { netuid, mecid, .. }
-        | Call::commit_crv3_mechanism_weights { netuid, mecid, .. }
-        | Call::commit_timelocked_mechanism_weights { netuid, mecid, .. } => {
-            check_weights(who, *netuid, *mecid, true)
-        }
-        Call::reveal_weights { netuid, .. } => check_weights(who, *netuid, 0, false),
-        Call::reveal_mechanism_weights { netuid, mecid, .. } => {
-            check_weights(who, *netuid, *mecid, false)
-        }
-        Call::batch_reveal_weights {
-            netuid,
-            uids_list,
-            values_list,
-            salts_list,
-            version_keys,
-        } => {
-            let lengths = [values_list.len(), salts_list.len(), version_keys.len()];
-            let are_equal = lengths.iter().all(|&length| length == uids_list.len());
-            ensure(are_equal, Refusal::InputLengthsUnequal)?;
-            check_weights(who, *netuid, 0, false)
-        }
-        Call::batch_set_weights {
-            netuids,
-            weights,
-            version_keys,
-        } => ensure(
-            netuids.len() == weights.len() && netuids.len() == version_keys.len(),
-            Refusal::InputLengthsUnequal,
-        ),
-        Call::batch_commit_weights {
-            netuids,
-            commit_hashes,
-        } => ensure(
-            netuids.len() == commit_hashes.len(),
-            Refusal::InputLengthsUnequal,
-        ),
         Call::serve_axon {
             netuid,
             ip,
@@ -246,73 +236,203 @@ fn check(who: &AccountId, call: &Call) -> Result<(), Refusal> {
             !SubtensorModule::is_founding_too_soon(),
             Refusal::RateLimitExceeded,
         ),
-        other => check_stake(who, other),
+        other => check_weights(who, other).and_then(|()| check_stake(who, other)),
     }
 }
 
-/// Whether a hotkey may say something about a mechanism's neurons now.
-fn check_weights(
+/// Whether a hotkey can set, commit or reveal these weights now.
+fn check_weights(hotkey: &AccountId, call: &Call) -> Result<(), Refusal> {
+    match call {
+        Call::set_weights { netuid, .. } => check_setting(hotkey, *netuid, 0),
+        Call::set_mechanism_weights { netuid, mecid, .. } => check_setting(hotkey, *netuid, *mecid),
+        Call::commit_weights { netuid, .. } => check_commit(hotkey, *netuid, 0, None),
+        Call::commit_mechanism_weights { netuid, mecid, .. } => {
+            check_commit(hotkey, *netuid, *mecid, None)
+        }
+        Call::commit_timelocked_weights {
+            netuid,
+            reveal_round,
+            ..
+        } => check_commit(hotkey, *netuid, 0, Some(*reveal_round)),
+        Call::commit_timelocked_mechanism_weights {
+            netuid,
+            mecid,
+            reveal_round,
+            ..
+        }
+        | Call::commit_crv3_mechanism_weights {
+            netuid,
+            mecid,
+            reveal_round,
+            ..
+        } => check_commit(hotkey, *netuid, *mecid, Some(*reveal_round)),
+        Call::reveal_weights {
+            netuid,
+            uids,
+            values,
+            salt,
+            version_key,
+        } => {
+            let reveal = (uids.clone(), values.clone(), salt.clone(), *version_key);
+            check_reveals(hotkey, *netuid, 0, &[reveal])
+        }
+        Call::reveal_mechanism_weights {
+            netuid,
+            mecid,
+            uids,
+            values,
+            salt,
+            version_key,
+        } => {
+            let reveal = (uids.clone(), values.clone(), salt.clone(), *version_key);
+            check_reveals(hotkey, *netuid, *mecid, &[reveal])
+        }
+        Call::batch_reveal_weights {
+            netuid,
+            uids_list,
+            values_list,
+            salts_list,
+            version_keys,
+        } => {
+            let lengths = [values_list.len(), salts_list.len(), version_keys.len()];
+            check_lengths(uids_list.len(), &lengths)?;
+            let (uids, values) = (uids_list.iter().cloned(), values_list.iter().cloned());
+            let (salts, versions) = (salts_list.iter().cloned(), version_keys.iter().copied());
+            let reveals: Vec<Reveal> = uids
+                .zip(values)
+                .zip(salts.zip(versions))
+                .map(|((uids, values), (salt, version))| (uids, values, salt, version))
+                .collect();
+            check_reveals(hotkey, *netuid, 0, &reveals)
+        }
+        Call::batch_set_weights {
+            netuids,
+            weights,
+            version_keys,
+        } => {
+            check_lengths(netuids.len(), &[weights.len(), version_keys.len()])?;
+            let mut netuids = netuids.iter();
+            netuids.try_for_each(|netuid| check_stake_weight(hotkey, netuid.0))
+        }
+        Call::batch_commit_weights {
+            netuids,
+            commit_hashes,
+        } => {
+            check_lengths(netuids.len(), &[commit_hashes.len()])?;
+            let mut netuids = netuids.iter();
+            netuids.try_for_each(|netuid| check_stake_weight(hotkey, netuid.0))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_lengths(length: usize, others: &[usize]) -> Result<(), Refusal> {
+    let are_equal = others.iter().all(|&other| other == length);
+    ensure(are_equal, Refusal::InputLengthsUnequal)
+}
+
+/// Where weights must be committed to first, setting them openly has no limit of its own.
+fn check_setting(hotkey: &AccountId, netuid: u16, mechanism: u8) -> Result<(), Refusal> {
+    let uid = check_voice(hotkey, netuid)?;
+    if subtensor::CommitRevealWeightsEnabled::<Runtime>::get(netuid) {
+        return Ok(());
+    }
+    check_rate(netuid, mechanism, uid)
+}
+
+/// A round is that of a time-locked commit.
+fn check_commit(
     hotkey: &AccountId,
     netuid: u16,
     mechanism: u8,
-    is_limited: bool,
+    round: Option<u64>,
 ) -> Result<(), Refusal> {
-    check_subnet(netuid)?;
-    let uid = subtensor::Uids::<Runtime>::get(netuid, hotkey)
-        .ok_or(Refusal::HotKeyNotRegisteredInNetwork)?;
+    let uid = check_voice(hotkey, netuid)?;
+    if let Some(round) = round {
+        judge(SubtensorModule::check_round(round))?;
+    }
+    check_rate(netuid, mechanism, uid)
+}
+
+fn check_reveals(
+    hotkey: &AccountId,
+    netuid: u16,
+    mechanism: u8,
+    reveals: &[Reveal],
+) -> Result<(), Refusal> {
+    check_voice(hotkey, netuid)?;
+    judge(SubtensorModule::check_reveals(
+        hotkey, netuid, mechanism, reveals,
+    ))
+}
+
+/// Whether a hotkey may say something about a subnet's neurons at all. Returns its uid.
+fn check_voice(hotkey: &AccountId, netuid: u16) -> Result<u16, Refusal> {
+    let exists = subtensor::NetworksAdded::<Runtime>::get(netuid);
+    ensure(exists, Refusal::SubnetNotExists)?;
+    let uid = subtensor::Uids::<Runtime>::get(netuid, hotkey).ok_or(Refusal::UidNotFound)?;
+    check_stake_weight(hotkey, netuid)?;
+    Ok(uid)
+}
+
+fn check_stake_weight(hotkey: &AccountId, netuid: u16) -> Result<(), Refusal> {
     let is_owner = subtensor::SubnetOwnerHotkey::<Runtime>::get(netuid) == *hotkey;
     let threshold = subtensor::StakeThreshold::<Runtime>::get();
     ensure(
         is_owner || SubtensorModule::stake_weight(hotkey, netuid) >= threshold,
         Refusal::StakeAmountTooLow,
-    )?;
-    // What does not exist is the call's to say.
-    let Some(index) = SubtensorModule::storage_index(netuid, mechanism).filter(|_| is_limited)
-    else {
-        return Ok(());
-    };
-    let last = subtensor::LastUpdate::<Runtime>::get(index)
-        .get(usize::from(uid))
-        .copied()
-        .unwrap_or(0);
-    let age = SubtensorModule::now().saturating_sub(last);
-    ensure(
-        last == 0 || age >= subtensor::WeightsSetRateLimit::<Runtime>::get(netuid),
-        Refusal::RateLimitExceeded,
     )
 }
 
-/// Whether a coldkey has what it wants to stake, withdraw or move.
+fn check_rate(netuid: u16, mechanism: u8, uid: u16) -> Result<(), Refusal> {
+    // A mechanism that does not exist is the call's to name.
+    let index = SubtensorModule::storage_index(netuid, mechanism);
+    let may = index.is_none_or(|index| SubtensorModule::may_update(netuid, index, uid));
+    ensure(may, Refusal::RateLimitExceeded)
+}
+
+/// Whether a coldkey has what it wants to stake, withdraw or move, and the pools can trade it.
 fn check_stake(coldkey: &AccountId, call: &Call) -> Result<(), Refusal> {
     match call {
         Call::add_stake {
             hotkey,
             netuid,
             amount_staked,
-        }
-        | Call::add_stake_limit {
+        } => check_adding(coldkey, hotkey, *netuid, *amount_staked, None),
+        Call::add_stake_limit {
             hotkey,
             netuid,
             amount_staked,
-            ..
+            limit_price,
+            allow_partial,
         } => {
-            check_subnet(*netuid)?;
-            ensure(*amount_staked >= MIN_STAKE, Refusal::StakeAmountTooLow)?;
-            let can_pay = SubtensorModule::can_pay(coldkey, *amount_staked);
-            ensure(can_pay, Refusal::BalanceTooLow)?;
-            check_hotkey(hotkey)
+            let limit = PriceLimit::new(*limit_price, *allow_partial);
+            check_adding(coldkey, hotkey, *netuid, *amount_staked, Some(limit))
         }
         Call::remove_stake {
             hotkey,
             netuid,
-            amount_unstaked: amount,
-        }
-        | Call::remove_stake_limit {
+            amount_unstaked,
+        } => check_removing(coldkey, hotkey, *netuid, *amount_unstaked, None),
+        Call::remove_stake_limit {
             hotkey,
             netuid,
-            amount_unstaked: amount,
-            ..
-        } => check_held(coldkey, hotkey, *netuid, *amount),
+            amount_unstaked,
+            limit_price,
+            allow_partial,
+        } => {
+            let limit = PriceLimit::new(*limit_price, *allow_partial);
+            check_removing(coldkey, hotkey, *netuid, *amount_unstaked, Some(limit))
+        }
+        Call::remove_stake_full_limit {
+            hotkey,
+            netuid,
+            limit_price,
+        } => {
+            let staked = SubtensorModule::stake_of(hotkey, coldkey, *netuid);
+            let limit = limit_price.map(|price| PriceLimit::new(price, false));
+            check_removing(coldkey, hotkey, *netuid, staked, limit)
+        }
         Call::move_stake {
             origin_hotkey,
             destination_hotkey,
@@ -320,63 +440,77 @@ fn check_stake(coldkey: &AccountId, call: &Call) -> Result<(), Refusal> {
             destination_netuid,
             alpha_amount,
         } => {
-            check_subnet(*destination_netuid)?;
-            check_hotkey(destination_hotkey)?;
-            check_held(coldkey, origin_hotkey, *origin_netuid, *alpha_amount)
+            let hotkeys = [origin_hotkey, destination_hotkey];
+            let netuids = [*origin_netuid, *destination_netuid];
+            let movement = Movement::to_hotkey(coldkey, hotkeys, netuids);
+            judge(SubtensorModule::check_movement(&movement, *alpha_amount))
         }
         Call::transfer_stake {
+            destination_coldkey,
             hotkey,
             origin_netuid,
             destination_netuid,
             alpha_amount,
-            ..
         } => {
-            check_subnet(*destination_netuid)?;
-            check_held(coldkey, hotkey, *origin_netuid, *alpha_amount)?;
-            let are_open = [origin_netuid, destination_netuid]
-                .into_iter()
-                .all(subtensor::TransferToggle::<Runtime>::get);
-            ensure(are_open, Refusal::TransferDisallowed)
+            let coldkeys = [coldkey, destination_coldkey];
+            let netuids = [*origin_netuid, *destination_netuid];
+            let movement = Movement::to_coldkey(coldkeys, hotkey, netuids);
+            judge(SubtensorModule::check_movement(&movement, *alpha_amount))
         }
         Call::swap_stake {
             hotkey,
             origin_netuid,
             destination_netuid,
             alpha_amount,
+        } => {
+            let netuids = [*origin_netuid, *destination_netuid];
+            let movement = Movement::to_subnet(coldkey, hotkey, netuids, None);
+            judge(SubtensorModule::check_movement(&movement, *alpha_amount))
         }
-        | Call::swap_stake_limit {
+        Call::swap_stake_limit {
             hotkey,
             origin_netuid,
             destination_netuid,
             alpha_amount,
-            ..
+            limit_price,
+            allow_partial,
         } => {
-            check_subnet(*destination_netuid)?;
-            check_held(coldkey, hotkey, *origin_netuid, *alpha_amount)
+            let netuids = [*origin_netuid, *destination_netuid];
+            let limit = PriceLimit::new(*limit_price, *allow_partial);
+            let most =
+                SubtensorModule::most_to_move(*origin_netuid, *destination_netuid, *limit_price);
+            ensure(most != 0, Refusal::ZeroMaxAmount)?;
+            let movement = Movement::to_subnet(coldkey, hotkey, netuids, Some(limit));
+            judge(SubtensorModule::check_movement(&movement, *alpha_amount))
         }
         _ => Ok(()),
     }
 }
 
-fn check_subnet(netuid: u16) -> Result<(), Refusal> {
-    let exists = subtensor::NetworksAdded::<Runtime>::get(netuid);
-    ensure(exists, Refusal::SubnetNotExists)
-}
-
-fn check_hotkey(hotkey: &AccountId) -> Result<(), Refusal> {
-    let exists = subtensor::Owner::<Runtime>::contains_key(hotkey);
-    ensure(exists, Refusal::HotkeyAccountDoesntExist)
-}
-
-/// Whether a coldkey holds so much of a subnet's token with a hotkey.
-fn check_held(
+fn check_adding(
     coldkey: &AccountId,
     hotkey: &AccountId,
     netuid: u16,
     amount: u64,
+    limit: Option<PriceLimit>,
 ) -> Result<(), Refusal> {
-    check_subnet(netuid)?;
-    check_hotkey(hotkey)?;
-    let held = SubtensorModule::stake_of(hotkey, coldkey, netuid);
-    ensure(amount <= held, Refusal::NotEnoughStakeToWithdraw)
+    let most = limit.map(|limit| SubtensorModule::most_to_buy(netuid, limit.price));
+    ensure(most != Some(0), Refusal::ZeroMaxAmount)?;
+    judge(SubtensorModule::check_add_stake(
+        coldkey, hotkey, netuid, amount, limit,
+    ))
+}
+
+fn check_removing(
+    coldkey: &AccountId,
+    hotkey: &AccountId,
+    netuid: u16,
+    amount: u64,
+    limit: Option<PriceLimit>,
+) -> Result<(), Refusal> {
+    let most = limit.map(|limit| SubtensorModule::most_to_sell(netuid, limit.price));
+    ensure(most != Some(0), Refusal::ZeroMaxAmount)?;
+    judge(SubtensorModule::check_remove_stake(
+        coldkey, hotkey, netuid, amount, limit,
+    ))
 }

@@ -5,6 +5,7 @@ use crate::info::{
     SelectiveMetagraph, StakeAvailability, StakeInfo, StakeOnSubnet, SubnetHyperparams,
     SubnetHyperparamsV2, SubnetInfo, SubnetInfov2, SubnetState,
 };
+use crate::proxies::{ProxyFilterInfo, ProxyType, ProxyTypeInfo};
 use crate::subtensor::{self, FixedU128, LockState};
 use crate::swap::{SimSwapResult, SubnetPrice};
 use crate::{
@@ -142,6 +143,16 @@ sp_api::decl_runtime_apis! {
         fn sim_swap_tao_for_alpha(netuid: u16, tao: u64) -> SimSwapResult;
         /// What an amount of a subnet's token would yield in rao.
         fn sim_swap_alpha_for_tao(netuid: u16, alpha: u64) -> SimSwapResult;
+    }
+}
+
+sp_api::decl_runtime_apis! {
+    /// Kinds of proxies.
+    pub trait ProxyFilterRuntimeApi {
+        /// Every kind.
+        fn get_proxy_types() -> Vec<ProxyTypeInfo>;
+        /// What proxies of every kind, or of one, may do.
+        fn get_proxy_filter(proxy_type: Option<u8>) -> Vec<ProxyFilterInfo>;
     }
 }
 
@@ -310,7 +321,7 @@ sp_api::impl_runtime_apis! {
         }
 
         fn get_subnet_to_prune() -> Option<u16> {
-            info::subnet_to_prune()
+            SubtensorModule::subnet_to_replace()
         }
 
         fn get_subnet_account_id(netuid: u16) -> Option<AccountId> {
@@ -415,6 +426,20 @@ sp_api::impl_runtime_apis! {
 
         fn sim_swap_alpha_for_tao(netuid: u16, alpha: u64) -> SimSwapResult {
             SubtensorModule::simulate_sell(netuid, alpha)
+        }
+    }
+
+    impl self::ProxyFilterRuntimeApi<Block> for Runtime {
+        fn get_proxy_types() -> Vec<ProxyTypeInfo> {
+            ProxyType::ALL.map(ProxyType::info).to_vec()
+        }
+
+        fn get_proxy_filter(proxy_type: Option<u8>) -> Vec<ProxyFilterInfo> {
+            ProxyType::ALL
+                .into_iter()
+                .filter(|kind| proxy_type.is_none_or(|asked| asked == *kind as u8))
+                .map(ProxyType::filter_info)
+                .collect()
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::{
     AccountId, Balance, Balances, Block, Nonce, OriginCaller, PalletInfo, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION, admin_utils, commitments, drand, not_here, proxies, subtensor, swap,
+    VERSION, admin_utils, aura, commitments, crowdloan, drand, fees::TaoOrAlpha, not_here, proxies,
+    shield, subtensor, swap,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -17,7 +18,7 @@ use frame_support::{
     },
 };
 use frame_system::limits::{BlockLength as Length, BlockWeights as Weights};
-use pallet_transaction_payment::{FungibleAdapter, Multiplier};
+use pallet_transaction_payment::Multiplier;
 use sp_runtime::{Perbill, traits::AccountIdLookup};
 use sp_version::RuntimeVersion;
 
@@ -106,7 +107,7 @@ parameter_types! {
 impl pallet_transaction_payment::Config for Runtime {
     type FeeMultiplierUpdate = pallet_transaction_payment::ConstFeeMultiplier<FeeMultiplier>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU64<1>>;
-    type OnChargeTransaction = FungibleAdapter<Balances, Recycle>;
+    type OnChargeTransaction = TaoOrAlpha;
     type OperationalFeeMultiplier = ConstU8<5>;
     type RuntimeEvent = RuntimeEvent;
     type WeightInfo = ();
@@ -166,7 +167,15 @@ impl swap::Config for Runtime {
     type NotHere = not_here::NotHere<Runtime>;
 }
 
+impl shield::Config for Runtime {
+    type NotHere = not_here::NotHere<Runtime>;
+}
+
 impl not_here::Config for Runtime {}
+
+impl aura::Config for Runtime {}
+
+impl crowdloan::Config for Runtime {}
 
 impl commitments::Config for Runtime {}
 

@@ -86,6 +86,8 @@ pub fn build(genesis: &Genesis) -> Result<(), GenesisError> {
         ..Default::default()
     }
     .build();
+    // Who tries out competitions founds subnets one after the other.
+    subtensor::NetworkRateLimit::<Runtime>::put(0);
     if let Some(beacon) = &genesis.beacon {
         drand::BeaconConfig::<Runtime>::put(BeaconConfiguration::local(beacon));
     }

@@ -15,10 +15,16 @@ pub mod admin_utils;
 pub mod admission;
 mod apis;
 #[warn(missing_docs)]
+pub mod aura;
+#[warn(missing_docs)]
 pub mod commitments;
 mod configuration;
 #[warn(missing_docs)]
+pub mod crowdloan;
+#[warn(missing_docs)]
 pub mod drand;
+#[warn(missing_docs)]
+pub mod fees;
 #[warn(missing_docs)]
 pub mod genesis;
 #[warn(missing_docs)]
@@ -27,6 +33,8 @@ pub mod info;
 pub mod not_here;
 #[warn(missing_docs)]
 pub mod proxies;
+#[warn(missing_docs)]
+pub mod shield;
 #[warn(missing_docs)]
 pub mod subtensor;
 #[warn(missing_docs)]
@@ -49,17 +57,18 @@ pub type Nonce = u32;
 pub type Header = generic::Header<u32, BlakeTwo256>;
 /// What surrounds a call in a transaction, in the public chain's order.
 ///
-/// The public chain has two more that add no bytes; clients read the list from the metadata.
+/// The public chain has one more that adds no bytes; clients read the list from the metadata.
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
     frame_system::CheckTxVersion<Runtime>,
     frame_system::CheckGenesis<Runtime>,
-    frame_system::CheckMortality<Runtime>,
+    shield::CheckMortality,
     frame_system::CheckNonce<Runtime>,
     frame_system::CheckWeight<Runtime>,
     pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
     admission::SudoTransactionExtension,
+    shield::CheckShieldedTxValidity,
     admission::SubtensorTransactionExtension,
     frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
 );
@@ -89,7 +98,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: std::borrow::Cow::Borrowed("node-subtensor"),
     impl_name: std::borrow::Cow::Borrowed("agon"),
     authoring_version: 1,
-    spec_version: 1_000_002,
+    spec_version: 1_000_003,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
     transaction_version: 1,
@@ -102,6 +111,7 @@ frame_support::construct_runtime!(
     pub struct Runtime {
         System: frame_system = 0,
         Timestamp: pallet_timestamp = 2,
+        Aura: aura = 3,
         Balances: pallet_balances = 5,
         TransactionPayment: pallet_transaction_payment = 6,
         SubtensorModule: subtensor = 7,
@@ -111,7 +121,9 @@ frame_support::construct_runtime!(
         Commitments: commitments = 18,
         AdminUtils: admin_utils = 19,
         Drand: drand = 26,
+        Crowdloan: crowdloan = 27,
         Swap: swap = 28,
+        MevShield: shield = 30,
         NotHere: not_here = 200,
     }
 );

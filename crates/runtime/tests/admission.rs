@@ -5,7 +5,9 @@ mod support;
 use agon_runtime::admission::Refusal;
 use agon_runtime::proxies::ProxyType;
 use agon_runtime::subtensor::{self, *};
-use agon_runtime::{Executive, Runtime, RuntimeCall, RuntimeEvent, System, admin_utils};
+use agon_runtime::{
+    Executive, Runtime, RuntimeCall, RuntimeEvent, SubtensorModule, System, admin_utils, drand,
+};
 use frame_support::storage::with_transaction;
 use frame_support::traits::InstanceFilter;
 use sp_runtime::transaction_validity::{
@@ -74,13 +76,24 @@ fn weights_that_cannot_be_set_are_refused() {
         assert_eq!(offer("//Bob", weigh(9)), refused(Refusal::SubnetNotExists));
         assert_eq!(
             offer("//Charlie", weigh(NETUID)),
-            refused(Refusal::HotKeyNotRegisteredInNetwork)
+            refused(Refusal::UidNotFound)
         );
         root(admin_utils::Call::sudo_set_stake_threshold { min_stake: 1 }).unwrap();
-        assert_eq!(
-            offer("//Bob", weigh(NETUID)),
-            refused(Refusal::StakeAmountTooLow)
-        );
+        let netuids = vec![NETUID.into()];
+        let batches = [
+            Call::batch_set_weights {
+                netuids: netuids.clone(),
+                weights: vec![vec![]],
+                version_keys: vec![0.into()],
+            },
+            Call::batch_commit_weights {
+                netuids,
+                commit_hashes: vec![Default::default()],
+            },
+        ];
+        for call in batches.into_iter().chain([weigh(NETUID)]) {
+            assert_eq!(offer("//Bob", call), refused(Refusal::StakeAmountTooLow));
+        }
         root(admin_utils::Call::sudo_set_stake_threshold { min_stake: 0 }).unwrap();
         assert_eq!(offer("//Bob", weigh(NETUID)), Ok(()));
         root(admin_utils::Call::sudo_set_weights_set_rate_limit {
@@ -128,6 +141,9 @@ fn weights_that_cannot_be_set_are_refused() {
             offer("//Bob", uneven),
             refused(Refusal::InputLengthsUnequal)
         );
+        // Where weights are committed to, setting them is not what is limited.
+        CommitRevealWeightsEnabled::<Runtime>::insert(NETUID, true);
+        assert_eq!(offer("//Bob", weigh(NETUID)), Ok(()));
         let uneven = Call::batch_reveal_weights {
             netuid: NETUID,
             uids_list: vec![vec![]],
@@ -139,6 +155,105 @@ fn weights_that_cannot_be_set_are_refused() {
             offer("//Bob", uneven),
             refused(Refusal::InputLengthsUnequal)
         );
+    });
+}
+
+#[test]
+fn reveals_out_of_their_time_are_refused() {
+    const SALT: u16 = 5;
+    chain_with_alice().execute_with(|| {
+        CommitRevealWeightsEnabled::<Runtime>::insert(NETUID, true);
+        let reveal = |mecid, salt| Call::reveal_mechanism_weights {
+            netuid: NETUID,
+            mecid,
+            uids: vec![6],
+            values: vec![1],
+            salt: vec![salt],
+            version_key: 0,
+        };
+        let batch = |count: usize| Call::batch_reveal_weights {
+            netuid: NETUID,
+            uids_list: vec![vec![6]; count],
+            values_list: vec![vec![1]; count],
+            salts_list: vec![vec![SALT]; count],
+            version_keys: vec![0; count],
+        };
+        let plain = || Call::reveal_weights {
+            netuid: NETUID,
+            uids: vec![6],
+            values: vec![1],
+            salt: vec![SALT],
+            version_key: 0,
+        };
+        let unknown = refused(Refusal::CommitNotFound);
+        for call in [plain(), reveal(0, SALT), reveal(1, SALT), batch(1)] {
+            assert_eq!(offer("//Bob", call), unknown);
+        }
+        let stranger = refused(Refusal::UidNotFound);
+        assert_eq!(offer("//Charlie", plain()), stranger);
+
+        let bob: [u8; 32] = id("//Bob").into();
+        let commit = |mecid| Call::commit_mechanism_weights {
+            netuid: NETUID,
+            mecid,
+            commit_hash: agon_timelock::weights_hash(&bob, NETUID, &[6], &[1], &[SALT], 0).into(),
+        };
+        apply("//Bob", commit(0)).unwrap();
+        let ill_timed = refused(Refusal::CommitBlockNotInRevealRange);
+        for call in [plain(), reveal(0, SALT), batch(1)] {
+            assert_eq!(offer("//Bob", call), ill_timed, "too early");
+        }
+        assert_eq!(offer("//Bob", reveal(0, SALT + 1)), unknown);
+        run_to_epoch();
+        for call in [plain(), reveal(0, SALT), batch(1)] {
+            assert_eq!(offer("//Bob", call), Ok(()));
+        }
+        assert_eq!(offer("//Bob", reveal(0, SALT + 1)), unknown);
+        assert_eq!(offer("//Bob", batch(2)), unknown, "one commit, two reveals");
+        run_to_epoch();
+        for call in [plain(), reveal(0, SALT), batch(1)] {
+            assert_eq!(offer("//Bob", call), ill_timed, "too late");
+        }
+    });
+}
+
+#[test]
+fn time_locks_of_rounds_that_are_over_are_refused() {
+    chain_with_alice().execute_with(|| {
+        CommitRevealWeightsEnabled::<Runtime>::insert(NETUID, true);
+        drand::LastStoredRound::<Runtime>::put(100);
+        for (round, expected) in [
+            (99, refused(Refusal::InvalidRevealRound)),
+            (100, Ok(())),
+            (u64::MAX, Ok(())),
+        ] {
+            let (netuid, mecid, reveal_round) = (NETUID, 0, round);
+            let commit = sp_runtime::BoundedVec::default();
+            let calls = [
+                Call::commit_timelocked_weights {
+                    netuid,
+                    commit: commit.clone(),
+                    reveal_round,
+                    commit_reveal_version: 4,
+                },
+                Call::commit_timelocked_mechanism_weights {
+                    netuid,
+                    mecid,
+                    commit: commit.clone(),
+                    reveal_round,
+                    commit_reveal_version: 4,
+                },
+                Call::commit_crv3_mechanism_weights {
+                    netuid,
+                    mecid,
+                    commit,
+                    reveal_round,
+                },
+            ];
+            for call in calls {
+                assert_eq!(offer("//Bob", call), expected, "round {round}");
+            }
+        }
     });
 }
 
@@ -262,6 +377,94 @@ fn stakes_that_cannot_be_made_are_refused() {
 }
 
 #[test]
+fn trades_that_the_pool_cannot_make_are_refused() {
+    chain_with_alice().execute_with(|| {
+        let (hotkey, netuid) = (|| id("//Bob"), NETUID);
+        let add = |limit_price, allow_partial| Call::add_stake_limit {
+            hotkey: hotkey(),
+            netuid,
+            amount_staked: 100 * TAO,
+            limit_price,
+            allow_partial,
+        };
+        let price = || SubtensorModule::price_in_rao(NETUID);
+        let (slips, nothing) = (
+            refused(Refusal::SlippageTooHigh),
+            refused(Refusal::ZeroMaxAmount),
+        );
+        for (limit, partial, expected) in [
+            (price() - 1, false, nothing),
+            (price() - 1, true, nothing),
+            (price() * 21 / 20, false, slips),
+            (price() * 21 / 20, true, Ok(())),
+            (price() * 2, false, Ok(())),
+        ] {
+            assert_eq!(offer("//Alice", add(limit, partial)), expected, "{limit}");
+        }
+        apply("//Alice", add(price() * 2, false)).unwrap();
+
+        let staked = SubtensorModule::stake_of(&hotkey(), &id("//Alice"), NETUID);
+        let remove = |limit_price, allow_partial| Call::remove_stake_limit {
+            hotkey: hotkey(),
+            netuid,
+            amount_unstaked: staked,
+            limit_price,
+            allow_partial,
+        };
+        let swap = |limit_price, allow_partial| Call::swap_stake_limit {
+            hotkey: hotkey(),
+            origin_netuid: NETUID,
+            destination_netuid: ROOT,
+            alpha_amount: staked,
+            limit_price,
+            allow_partial,
+        };
+        let close = |price| Call::remove_stake_full_limit {
+            hotkey: hotkey(),
+            netuid,
+            limit_price: Some(price),
+        };
+        for (limit, partial, expected) in [
+            (price() + 1, false, nothing),
+            (price() + 1, true, nothing),
+            (price() * 19 / 20, false, slips),
+            (price() * 19 / 20, true, Ok(())),
+            (price() / 2, false, Ok(())),
+        ] {
+            for call in [remove(limit, partial), swap(limit, partial)] {
+                let what = format!("{call:?}");
+                assert_eq!(offer("//Alice", call), expected, "{what}");
+            }
+            if !partial {
+                assert_eq!(offer("//Alice", close(limit)), expected, "{limit}");
+            }
+        }
+
+        SubnetTAO::<Runtime>::insert(NETUID, 0);
+        let empty = refused(Refusal::InsufficientLiquidity);
+        let plain = Call::add_stake {
+            hotkey: hotkey(),
+            netuid,
+            amount_staked: TAO,
+        };
+        assert_eq!(offer("//Alice", plain), empty);
+        let plain = Call::remove_stake {
+            hotkey: hotkey(),
+            netuid,
+            amount_unstaked: TAO,
+        };
+        assert_eq!(offer("//Alice", plain), empty);
+        let plain = Call::swap_stake {
+            hotkey: hotkey(),
+            origin_netuid: NETUID,
+            destination_netuid: ROOT,
+            alpha_amount: TAO,
+        };
+        assert_eq!(offer("//Alice", plain), empty);
+    });
+}
+
+#[test]
 fn takes_and_foundings_that_cannot_be_are_refused() {
     chain_with_alice().execute_with(|| {
         let raise = |take| Call::increase_take {
@@ -296,6 +499,7 @@ fn takes_and_foundings_that_cannot_be_are_refused() {
         let found = Call::register_network {
             hotkey: id("//Charlie"),
         };
+        NetworkRateLimit::<Runtime>::put(7_200);
         assert_eq!(offer("//Alice", found), refused(Refusal::RateLimitExceeded));
     });
 }

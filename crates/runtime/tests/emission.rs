@@ -223,6 +223,61 @@ fn the_moving_price_follows_the_price_up_to_one() {
 // ---- the epoch's payments ----
 
 /// A subnet with validators in which nothing is emitted any more, so that what waits is what a test says.
+#[test]
+fn the_moving_flow_follows_what_stakers_bring_and_take() {
+    let flow = || SubnetEmaTaoFlow::<Runtime>::get(NETUID).expect("it moves in every block");
+    chain_with_subnet().execute_with(|| {
+        FlowEmaSmoothingFactor::<Runtime>::put(i64::MAX.unsigned_abs());
+        next_block();
+        next_block();
+        assert_eq!(
+            flow(),
+            (System::block_number().into(), FixedI128 { bits: 0 })
+        );
+
+        stake("rich", "v1", 8 * TAO).unwrap();
+        next_block();
+        assert_eq!(flow().1.bits, i128::from(8 * TAO) << 64);
+
+        // The fee stays in the pool, so less comes out.
+        FlowEmaSmoothingFactor::<Runtime>::put(i64::MAX.unsigned_abs() / 2);
+        let all = SubtensorModule::stake_of(&account("v1"), &account("rich"), NETUID);
+        let before = balance(&account("rich"));
+        unstake("rich", "v1", all).unwrap();
+        let taken = balance(&account("rich")) - before;
+        assert!(taken < 8 * TAO);
+        next_block();
+        let half = (i128::from(8 * TAO - taken) << 64) / 2;
+        let away = (flow().1.bits - half).abs();
+        assert!(away < 1 << 64, "{away}");
+
+        // Moving stake away is a flow, registration is one, and what the emission buys is none.
+        assert_eq!(SubnetTaoFlow::<Runtime>::get(NETUID), 0);
+        let price = Burn::<Runtime>::get(NETUID);
+        register("rich", "newcomer").unwrap();
+        assert_eq!(
+            SubnetTaoFlow::<Runtime>::get(NETUID),
+            i64::try_from(price).unwrap()
+        );
+        stake("rich", "v1", 8 * TAO).unwrap();
+        next_block();
+        let moved = subtensor::Call::move_stake {
+            origin_hotkey: account("v1"),
+            destination_hotkey: account("v1"),
+            origin_netuid: NETUID,
+            destination_netuid: ROOT,
+            alpha_amount: 2 * TAO,
+        };
+        call("rich", moved).unwrap();
+        let received = SubtensorModule::stake_of(&account("v1"), &account("rich"), ROOT);
+        assert_ne!(received, 0);
+        assert_eq!(
+            SubnetTaoFlow::<Runtime>::get(NETUID),
+            -i64::try_from(received).unwrap()
+        );
+    });
+}
+
 fn with_waiting(miners: u64, validators: u64, root_part: u64) -> sp_io::TestExternalities {
     let mut externalities = chain_with_validators();
     externalities.execute_with(|| {

@@ -583,6 +583,9 @@ fn admin_events_of_their_own_are_told() {
             netuid: NETUID,
             enabled: true,
         };
+        // The subtensor pallet tells of it too.
+        let set = subtensor::Event::BondsResetOnSet(NETUID, true);
+        assert_eq!(events().last(), Some(&set));
         assert!(
             System::events()
                 .iter()

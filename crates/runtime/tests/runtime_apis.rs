@@ -4,9 +4,13 @@ mod support;
 
 use agon_runtime::commitments::{self, CommitmentInfo, Data, Registration};
 use agon_runtime::info::*;
+use agon_runtime::proxies::{
+    CallCondition, CallInfo, FilterMode, ProxyFilterInfo, ProxyType, ProxyTypeInfo,
+};
 use agon_runtime::subtensor::{self, *};
 use agon_runtime::{AccountId, Runtime, RuntimeCall, SubtensorModule, System, admin_utils};
-use codec::{Compact, Encode};
+use codec::{Compact, Decode, Encode};
+use frame_support::traits::{GetCallMetadata, InstanceFilter};
 use std::collections::BTreeMap;
 use support::*;
 
@@ -724,5 +728,88 @@ fn the_subnet_to_prune_is_the_cheapest_past_its_immunity() {
         assert_eq!(prunable(), Some(2), "the cheapest, the first of equals");
         NetworkRegisteredAt::<Runtime>::insert(3, 0);
         assert_eq!(prunable(), Some(3), "the oldest of equals");
+    });
+}
+
+/// Every call there is, with zeros as arguments, and its pallet's and its own number.
+fn every_call() -> Vec<([u8; 2], RuntimeCall)> {
+    let numbers = (0..=u8::MAX).flat_map(|pallet| (0..=u8::MAX).map(move |call| [pallet, call]));
+    numbers
+        .filter_map(|number| {
+            let mut bytes = [0; 1024];
+            bytes[..2].copy_from_slice(&number);
+            Some((number, RuntimeCall::decode(&mut &bytes[..]).ok()?))
+        })
+        .collect()
+}
+
+#[test]
+fn what_clients_are_told_of_proxies_is_what_proxies_may_do() {
+    chain().execute_with(|| {
+        let kinds: Vec<ProxyTypeInfo> = ask("ProxyFilterRuntimeApi_get_proxy_types", ());
+        let rules: Vec<ProxyFilterInfo> = ask("ProxyFilterRuntimeApi_get_proxy_filter", None::<u8>);
+        assert_eq!(kinds.len(), 18);
+        assert_eq!(rules.len(), kinds.len());
+        let calls = every_call();
+        assert!(calls.len() > 200, "{} calls", calls.len());
+        for (at, (kind, rule)) in kinds.iter().zip(&rules).enumerate() {
+            assert_eq!(usize::from(kind.index), at);
+            assert_eq!((rule.proxy_type, &rule.name), (kind.index, &kind.name));
+            let one: Vec<ProxyFilterInfo> =
+                ask("ProxyFilterRuntimeApi_get_proxy_filter", Some(kind.index));
+            assert_eq!(one, std::slice::from_ref(rule));
+            let proxy = ProxyType::decode(&mut &[kind.index][..]).unwrap();
+            for ([pallet, number], call) in &calls {
+                let metadata = call.get_call_metadata();
+                let is_among = |list: &[CallInfo]| {
+                    list.iter().any(|listed| {
+                        let is_named =
+                            listed.call_name.as_deref() == Some(metadata.function_name.as_bytes());
+                        assert_eq!(
+                            listed.pallet_index == *pallet,
+                            listed.pallet_name == metadata.pallet_name.as_bytes()
+                        );
+                        let is_it = listed.call_index.is_none_or(|index| index == *number);
+                        assert_eq!(listed.call_name.is_none(), listed.call_index.is_none());
+                        listed.pallet_index == *pallet
+                            && is_it
+                            && (is_named || listed.call_name.is_none())
+                    })
+                };
+                let may = match rule.filter_mode {
+                    FilterMode::AllowAll => true,
+                    FilterMode::DenyAll => false,
+                    FilterMode::Allow => is_among(&rule.calls) && !is_among(&rule.exceptions),
+                    FilterMode::Deny => !is_among(&rule.calls),
+                };
+                assert_eq!(proxy.filter(call), may, "{proxy:?} {metadata:?}");
+            }
+        }
+        let none: Vec<ProxyFilterInfo> = ask("ProxyFilterRuntimeApi_get_proxy_filter", Some(18u8));
+        assert_eq!(none, []);
+        let deprecated = kinds.iter().filter(|kind| kind.deprecated);
+        let deprecated: Vec<u8> = deprecated.map(|kind| kind.index).collect();
+        assert_eq!(deprecated, [4, 6, 7, 12]);
+
+        let small = &rules[usize::from(ProxyType::SmallTransfer as u8)];
+        let limits: Vec<(&[u8], &[u8], u128)> = small
+            .calls
+            .iter()
+            .map(|call| match &call.condition {
+                Some(CallCondition::ParamLessThan { param_name, limit }) => {
+                    (call.call_name.as_deref().unwrap(), &param_name[..], *limit)
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let half = u128::from(TAO / 2);
+        assert_eq!(
+            limits,
+            [
+                (&b"transfer_allow_death"[..], &b"value"[..], half),
+                (b"transfer_keep_alive", b"value", half),
+                (b"transfer_stake", b"alpha_amount", half),
+            ]
+        );
     });
 }

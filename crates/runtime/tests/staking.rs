@@ -195,10 +195,6 @@ fn stake_moves_to_another_hotkey() {
             move_stake("v1", "no", NETUID, OTHER, u64::MAX),
             "HotKeyAccountNotExists"
         );
-        assert_eq!(
-            move_stake("v1", "v2", NETUID, OTHER, owned + 1),
-            "NotEnoughStakeToWithdraw"
-        );
         assert_eq!(move_stake("v1", "v2", NETUID, OTHER, 0), "AmountTooLow");
         assert_eq!(move_stake("v1", "v2", NETUID, NETUID, 0), "AmountTooLow");
         assert_eq!(
@@ -392,7 +388,7 @@ fn stake_is_destroyed() {
         assert_eq!(recycle("no", NETUID, 1), "SubtokenDisabled");
         SubtokenEnabled::<Runtime>::insert(NETUID, true);
         assert_eq!(recycle("no", NETUID, 1), "HotKeyAccountNotExists");
-        assert_eq!(recycle("v1", NETUID, owned + 1), "NotEnoughStakeToWithdraw");
+        assert_eq!(recycle("v2", NETUID, 1), "NotEnoughStakeToWithdraw");
         let out = SubnetAlphaOut::<Runtime>::get(NETUID);
         SubnetAlphaOut::<Runtime>::insert(NETUID, TAO - 1);
         assert_eq!(recycle("v1", NETUID, TAO), "NotEnoughAlphaOutToRecycle");
@@ -505,5 +501,42 @@ fn a_free_hotkey_is_associated() {
         associate("owner").unwrap();
         assert_eq!(Owner::<Runtime>::get(account("new-hot")), account("rich"));
         assert!(OwnedHotkeys::<Runtime>::get(account("owner")).is_empty());
+    });
+}
+
+#[test]
+fn who_asks_for_more_gets_what_is_there() {
+    chain_with_two_subnets().execute_with(|| {
+        let move_all = |from: &str, to: &str, destination_netuid| {
+            let moved = Call::move_stake {
+                origin_hotkey: account(from),
+                destination_hotkey: account(to),
+                origin_netuid: NETUID,
+                destination_netuid,
+                alpha_amount: u64::MAX,
+            };
+            name(call("rich", moved))
+        };
+        let owned = staked("rich", "v1", NETUID);
+        assert_eq!(move_all("v1", "v2", NETUID), "no error");
+        assert_eq!(staked("rich", "v1", NETUID), 0);
+        assert_close(staked("rich", "v2", NETUID), owned);
+        assert_eq!(move_all("v1", "v2", NETUID), "AmountTooLow");
+
+        assert_eq!(name(unstake("rich", "v2", u64::MAX)), "no error");
+        assert_eq!(staked("rich", "v2", NETUID), 0);
+
+        stake("rich", "v1", TAO).unwrap();
+        let owned = staked("rich", "v1", NETUID);
+        let recycle = Call::recycle_alpha {
+            hotkey: account("v1"),
+            amount: u64::MAX,
+            netuid: NETUID,
+        };
+        assert_ok!(call("rich", recycle));
+        let (cold, hot) = (account("rich"), account("v1"));
+        let recycled = Event::AlphaRecycled(cold, hot, owned, NETUID);
+        assert_eq!(events().last(), Some(&recycled));
+        assert_nothing_is_lost();
     });
 }

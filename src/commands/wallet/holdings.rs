@@ -3,7 +3,7 @@
 use super::{Part, account, blame, open, root};
 use crate::amount::Amount;
 use crate::args::{Faucet, Overview, ShowBalance, Transfer, Whose};
-use crate::commands::session::{Order, Session, table};
+use crate::commands::session::{Order, Session, table, yes};
 use crate::failure::Failure;
 use agon_keys::AccountId;
 use agon_keys::wallet::{HotkeyEntry, list};
@@ -207,7 +207,7 @@ pub async fn overview(overview: Overview) -> Result<(), Failure> {
                 share(graph.incentive[*uid]),
                 share(graph.dividends[*uid]),
                 Amount(graph.emission[*uid]).to_string(),
-                graph.validator_permit[*uid].to_string(),
+                yes(graph.validator_permit[*uid]),
                 format!("{ago} blocks ago"),
             ]
         });

@@ -61,10 +61,11 @@ fn create(new: NewKey, part: Part) -> Result<(), Failure> {
 
 fn regenerate(again: RegenerateKey, part: Part) -> Result<(), Failure> {
     let wallet = open(&again.place)?;
-    let keypair = match (&again.mnemonic, &again.seed) {
-        (_, Some(seed)) => seed_key(seed)?,
-        (Some(words), _) => mnemonic_key(words)?,
-        (None, None) => mnemonic_key(&secret_from_person("The words of the key: ")?)?,
+    let keypair = match (&again.mnemonic, &again.seed, &again.uri) {
+        (Some(words), ..) => mnemonic_key(words)?,
+        (_, Some(seed), _) => seed_key(seed)?,
+        (.., Some(uri)) => Keypair::from_uri(uri).map_err(Failure::user)?,
+        (None, None, None) => mnemonic_key(&secret_from_person("The words of the key: ")?)?,
     };
     let password = new_password(&again.sealing, part)?;
     let keeping = keeping(&again.sealing, password.as_ref());

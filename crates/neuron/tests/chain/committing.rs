@@ -71,7 +71,7 @@ async fn sealed_weights_are_set_by_the_chain_when_the_beacon_opens_them() {
     let owner = hotkey_pair("owner");
     assert_eq!(
         refused(&client, commit(1), &owner).await,
-        "SubtensorModule.InvalidRevealRound"
+        "Invalid Transaction: InvalidRevealRound (Custom error: 15)"
     );
     let (state, _) = done(&client, commit(round), &owner).await;
     assert!(state.weights(netuid).await.unwrap().is_empty());
@@ -91,7 +91,12 @@ async fn hashed_weights_are_set_by_their_reveal_in_its_epoch() {
     let (state, _) = done(&client, weights.commit(hotkey("owner")), &owner).await;
     assert_eq!(
         refused(&client, weights.reveal(), &owner).await,
-        "SubtensorModule.RevealTooEarly"
+        "Invalid Transaction: CommitBlockNotInRevealRange (Custom error: 17)"
+    );
+    let others = HashedWeights::new(netuid, &[0, 1], &[65535, 21845], 0).unwrap();
+    assert_eq!(
+        refused(&client, others.reveal(), &owner).await,
+        "Invalid Transaction: CommitNotFound (Custom error: 16)"
     );
     let index = state.epoch(netuid).await.unwrap().index;
     epoch_after(&client, netuid, index).await;

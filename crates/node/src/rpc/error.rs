@@ -15,6 +15,7 @@ const ALREADY_IMPORTED: i32 = 1_013;
 const TOO_LOW_PRIORITY: i32 = 1_014;
 const IMMEDIATELY_DROPPED: i32 = 1_016;
 const TOO_MANY_SUBSCRIPTIONS: i32 = -32_006;
+const TOO_LARGE_COUNT: i32 = 4_002;
 
 fn error(code: i32, message: impl Into<String>, data: Option<String>) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(code, message, data)
@@ -25,6 +26,15 @@ pub fn bad_parameter(reason: impl std::fmt::Display) -> ErrorObjectOwned {
     error(
         INVALID_PARAMS_CODE,
         format!("Invalid params: {reason}"),
+        None,
+    )
+}
+
+/// More items on one page than a page can have.
+pub fn too_large_count(value: usize, max: usize) -> ErrorObjectOwned {
+    error(
+        TOO_LARGE_COUNT,
+        format!("count exceeds maximum value. value: {value}, max: {max}"),
         None,
     )
 }

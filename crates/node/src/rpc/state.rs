@@ -2,7 +2,7 @@
 
 use super::{
     Api, Module, accept,
-    error::{bad_parameter, client},
+    error::{bad_parameter, client, too_large_count},
     notify,
 };
 use crate::{
@@ -126,7 +126,11 @@ fn keys_paged(chain: &Chain, params: &Params<'_>) -> Result<Vec<Bytes>, ErrorObj
     let (prefix, count): (Bytes, usize) = (params.next()?, params.next()?);
     let start: Option<Bytes> = params.optional_next()?;
     let state = chain.state_at(params.optional_next()?)?;
-    let keys = state.keys(&prefix, start.as_deref(), count.min(MAX_PAGE))?;
+    // A shorter page than asked for reads as the last one.
+    if count > MAX_PAGE {
+        return Err(too_large_count(count, MAX_PAGE));
+    }
+    let keys = state.keys(&prefix, start.as_deref(), count)?;
     Ok(keys.into_iter().map(Bytes).collect())
 }
 
@@ -213,7 +217,7 @@ fn followed_keys(params: &Params<'_>) -> Result<Vec<Bytes>, ErrorObjectOwned> {
     Ok(keys)
 }
 
-/// Sends the values of all keys at once, and again whenever one has changed.
+/// Sends the values of all keys, and from then on of those that have changed.
 async fn follow(keys: Vec<Bytes>, pending: PendingSubscriptionSink, api: Arc<Api>) {
     let mut heads = api.chain.heads();
     let Some((sink, _place)) = accept(pending, &api).await else {
@@ -226,12 +230,14 @@ async fn follow(keys: Vec<Bytes>, pending: PendingSubscriptionSink, api: Arc<Api
         let (chain, asked) = (api.chain.clone(), keys.clone());
         let read = spawn_blocking(move || read_all(&chain.state_at(Some(block))?, &asked)).await;
         let Ok(Ok(values)) = read else { return };
-        if sent.as_ref() != Some(&values) {
-            if !notify(&sink, &json!({ "block": block, "changes": &values })).await {
-                return;
-            }
-            sent = Some(values);
+        let is_new = |value: &_| sent.as_ref().is_none_or(|sent| !sent.contains(value));
+        let changes: Vec<_> = values.iter().filter(|value| is_new(*value)).collect();
+        if (sent.is_none() || !changes.is_empty())
+            && !notify(&sink, &json!({ "block": block, "changes": changes })).await
+        {
+            return;
         }
+        sent = Some(values);
         tokio::select! {
             changed = heads.changed() => if changed.is_err() { return },
             () = sink.closed() => return,

@@ -230,11 +230,12 @@ impl Unsigned {
             frame_system::CheckSpecVersion::new(),
             frame_system::CheckTxVersion::new(),
             frame_system::CheckGenesis::new(),
-            frame_system::CheckMortality::from(self.era),
+            agon_runtime::shield::CheckMortality(self.era),
             frame_system::CheckNonce::from(self.nonce),
             frame_system::CheckWeight::new(),
             pallet_transaction_payment::ChargeTransactionPayment::from(0),
             agon_runtime::admission::SudoTransactionExtension,
+            agon_runtime::shield::CheckShieldedTxValidity,
             agon_runtime::admission::SubtensorTransactionExtension,
             frame_metadata_hash_extension::CheckMetadataHash::new(false),
         );

@@ -7,6 +7,7 @@ use codec::Encode;
 use jsonrpsee::rpc_params;
 use sp_core::{Bytes, H256};
 use sp_io::hashing;
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -237,6 +238,13 @@ async fn requests_out_of_bounds() {
     );
     assert_eq!(
         client
+            .refused("state_getKeysPaged", rpc_params!["0x", 1_001])
+            .await
+            .code(),
+        4_002
+    );
+    assert_eq!(
+        client
             .refused("state_getStorage", rpc_params!["0x00", "0xabcd"])
             .await
             .code(),
@@ -329,4 +337,23 @@ async fn subscriptions_left_open_do_not_hold_up_a_stop() {
     for mut subscription in open {
         while subscription.next().await.is_some() {}
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_does_not_hold_up_a_stop() {
+    let (node, client) = start().await;
+    let mut stream = TcpStream::connect(node.local_address()).await.unwrap();
+    let upgrade = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    // Answers of hundreds of kilobytes, far beyond what sockets buffer.
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"state_getMetadata","params":[]}"#;
+    let mut frame = vec![0x81, 0x80 | request.len() as u8, 0, 0, 0, 0];
+    frame.extend(request.as_bytes());
+    for _ in 0..100 {
+        stream.write_all(&frame).await.unwrap();
+    }
+    client.genesis_hash().await;
+    let stopped = tokio::time::timeout(Duration::from_secs(20), node.stop()).await;
+    assert!(stopped.is_ok(), "the node did not stop");
 }

@@ -8,4 +8,5 @@ mod hostile;
 mod limits;
 mod pruning;
 mod reads;
+mod shielded;
 mod transactions;

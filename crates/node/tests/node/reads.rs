@@ -89,10 +89,7 @@ async fn a_page_has_at_most_a_thousand_keys() {
         .expect("the node starts");
     let client = Client::connect(&node.url()).await;
     let page = client
-        .ask(
-            "state_getKeysPaged",
-            rpc_params![accounts_prefix(), 1_000_000],
-        )
+        .ask("state_getKeysPaged", rpc_params![accounts_prefix(), 1_000])
         .await;
     assert_eq!(page.as_array().map(Vec::len), Some(1_000));
     node.stop().await;

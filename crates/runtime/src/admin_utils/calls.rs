@@ -355,6 +355,7 @@ calls! {
     /// Switches whether a commitment can reset a validator's bonds.
     70: sudo_set_bonds_reset_enabled(netuid: u16, enabled: bool) by Owner(netuid, Rule(H::BondsResetEnabled)) => {
         subtensor::BondsResetOn::<T>::insert(netuid, enabled);
+        Self::tell(Told::BondsResetOnSet(netuid, enabled));
         Self::deposit_event(Event::BondsResetToggled { netuid, enabled });
     }
 

@@ -107,8 +107,10 @@ pub mod pallet {
         fn forget_subnet(netuid: u16) {
             let _ = CommitmentOf::<T>::clear_prefix(netuid, u32::MAX, None);
             let _ = LastCommitment::<T>::clear_prefix(netuid, u32::MAX, None);
+            let _ = LastBondsReset::<T>::clear_prefix(netuid, u32::MAX, None);
             let _ = RevealedCommitments::<T>::clear_prefix(netuid, u32::MAX, None);
             let _ = UsedSpaceOf::<T>::clear_prefix(netuid, u32::MAX, None);
+            TimelockedIndex::<T>::mutate(|index| index.retain(|(subnet, _)| *subnet != netuid));
         }
     }
 

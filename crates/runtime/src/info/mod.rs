@@ -32,7 +32,7 @@ pub(crate) use stake::{
 };
 pub(crate) use subnet::{
     all_dynamic_infos, dynamic_info, subnet_info, subnet_info_v2, subnet_infos, subnet_infos_v2,
-    subnet_state, subnet_to_prune,
+    subnet_state,
 };
 
 use crate::Runtime;

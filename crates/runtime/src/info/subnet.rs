@@ -3,7 +3,7 @@
 use super::view::View;
 use super::{FIRST_MECHANISM, compact, networks};
 use crate::subtensor::*;
-use crate::{AccountId, Runtime, SubtensorModule};
+use crate::{AccountId, Runtime};
 use codec::{Compact, Decode, Encode};
 use scale_info::TypeInfo;
 
@@ -330,24 +330,4 @@ fn emission_history(view: &View) -> Vec<Vec<Compact<u64>>> {
         }
     }
     history
-}
-
-/// Which subnet a new one would replace if there were no room: past its immunity, of the lowest moving price, the
-/// oldest of equals.
-pub(crate) fn subnet_to_prune() -> Option<u16> {
-    let now = SubtensorModule::now();
-    let immunity = NetworkImmunityPeriod::<Runtime>::get();
-    networks()
-        .into_iter()
-        .filter(|&netuid| netuid != ROOT)
-        .map(|netuid| (NetworkRegisteredAt::<Runtime>::get(netuid), netuid))
-        .filter(|(founded, _)| now.saturating_sub(*founded) >= immunity)
-        .min_by_key(|&(founded, netuid)| {
-            (
-                SubnetMovingPrice::<Runtime>::get(netuid).bits,
-                founded,
-                netuid,
-            )
-        })
-        .map(|(_, netuid)| netuid)
 }

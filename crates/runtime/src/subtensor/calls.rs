@@ -498,10 +498,7 @@ mod calls {
             allow_partial: bool,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            let limit = PriceLimit {
-                price: limit_price,
-                allow_partial,
-            };
+            let limit = PriceLimit::new(limit_price, allow_partial);
             Self::do_add_stake(coldkey, hotkey, netuid, amount_staked, Some(limit))?;
             Ok(())
         }
@@ -518,10 +515,7 @@ mod calls {
             allow_partial: bool,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            let limit = PriceLimit {
-                price: limit_price,
-                allow_partial,
-            };
+            let limit = PriceLimit::new(limit_price, allow_partial);
             Self::do_remove_stake(coldkey, hotkey, netuid, amount_unstaked, Some(limit))
         }
 
@@ -538,10 +532,7 @@ mod calls {
             allow_partial: bool,
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
-            let limit = PriceLimit {
-                price: limit_price,
-                allow_partial,
-            };
+            let limit = PriceLimit::new(limit_price, allow_partial);
             let netuids = [origin_netuid, destination_netuid];
             Self::do_swap_stake(coldkey, hotkey, netuids, alpha_amount, Some(limit))
         }
@@ -673,10 +664,7 @@ mod calls {
         ) -> DispatchResult {
             let coldkey = ensure_signed(origin)?;
             let staked = Self::stake_of(&hotkey, &coldkey, netuid);
-            let limit = limit_price.map(|price| PriceLimit {
-                price,
-                allow_partial: false,
-            });
+            let limit = limit_price.map(|price| PriceLimit::new(price, false));
             Self::do_remove_stake(coldkey, hotkey, netuid, staked, limit)
         }
 

@@ -19,7 +19,9 @@ use sp_runtime::traits::{BlakeTwo256, Hash};
 const MAX_UNREVEALED: usize = 10;
 
 /// What one reveal shows of a hash commit: uids, weights, salt, version key.
-type Reveal = (Vec<u16>, Vec<u16>, Vec<u16>, u64);
+pub(crate) type Reveal = (Vec<u16>, Vec<u16>, Vec<u16>, u64);
+/// A hash commit as it is stored: the hash, the epoch, the block, and a number that nothing uses.
+type Commit = (H256, u64, u64, u64);
 
 impl<T: Config> Pallet<T> {
     /// The number of the current epoch, looking ahead.
@@ -61,10 +63,7 @@ impl<T: Config> Pallet<T> {
         let index =
             Self::storage_index(netuid, mechanism).ok_or(Error::<T>::MechanismDoesNotExist)?;
         Self::ensure_commit_reveal(netuid)?;
-        let stored =
-            WeightCommits::<T>::get(index, &hotkey).ok_or(Error::<T>::NoWeightsCommitFound)?;
-        let mut commits = stored.clone();
-        commits.retain(|(_, epoch, _, _)| !Self::is_expired(netuid, *epoch));
+        let (stored, mut commits) = Self::waiting(&hotkey, netuid, index)?;
         let hash = Self::hash_of(&hotkey, index, &reveal);
         let position = Self::revealable(netuid, &stored, &commits, hash)?;
         // What was committed before the revealed weights is superseded by them.
@@ -86,17 +85,7 @@ impl<T: Config> Pallet<T> {
         let index =
             Self::storage_index(netuid, MECHANISM).ok_or(Error::<T>::MechanismDoesNotExist)?;
         Self::ensure_commit_reveal(netuid)?;
-        let stored =
-            WeightCommits::<T>::get(index, &hotkey).ok_or(Error::<T>::NoWeightsCommitFound)?;
-        let mut commits = stored.clone();
-        commits.retain(|(_, epoch, _, _)| !Self::is_expired(netuid, *epoch));
-        let mut hashes = Vec::new();
-        for reveal in &reveals {
-            let hash = Self::hash_of(&hotkey, index, reveal);
-            let position = Self::revealable(netuid, &stored, &commits, hash)?;
-            commits.remove(position);
-            hashes.push(hash);
-        }
+        let (hashes, commits) = Self::match_reveals(&hotkey, netuid, index, &reveals)?;
         Self::store_commits(index, &hotkey, commits);
         for (uids, values, _, version_key) in reveals {
             Self::do_set_weights(hotkey.clone(), netuid, MECHANISM, uids, values, version_key)?;
@@ -163,10 +152,7 @@ impl<T: Config> Pallet<T> {
             version == CommitRevealWeightsVersion::<T>::get(),
             Error::<T>::IncorrectCommitRevealVersion
         );
-        ensure!(
-            round >= drand::LastStoredRound::<T>::get(),
-            Error::<T>::InvalidRevealRound
-        );
+        Self::check_round(round)?;
         let uid = Self::committers_uid(&hotkey, netuid, index)?;
         let epoch = Self::current_epoch(netuid);
         let mut commits = TimelockedWeightCommits::<T>::get(index, epoch);
@@ -313,11 +299,64 @@ impl<T: Config> Pallet<T> {
         Self::current_epoch(netuid) > last
     }
 
+    /// That a round of the beacon can still be waited for.
+    pub(crate) fn check_round(round: u64) -> Result<(), Error<T>> {
+        ensure!(
+            round >= drand::LastStoredRound::<T>::get(),
+            Error::<T>::InvalidRevealRound
+        );
+        Ok(())
+    }
+
+    /// That a hotkey has committed to all these weights of a mechanism and can reveal them now. Whether the subnet wants
+    /// weights committed to at all is not looked at.
+    pub(crate) fn check_reveals(
+        hotkey: &AccountId32,
+        netuid: u16,
+        mechanism: u8,
+        reveals: &[Reveal],
+    ) -> Result<(), Error<T>> {
+        let index =
+            Self::storage_index(netuid, mechanism).ok_or(Error::<T>::NoWeightsCommitFound)?;
+        Self::match_reveals(hotkey, netuid, index, reveals).map(|_| ())
+    }
+
+    /// The hashes of what is revealed, and the commits that wait besides.
+    fn match_reveals(
+        hotkey: &AccountId32,
+        netuid: u16,
+        index: u16,
+        reveals: &[Reveal],
+    ) -> Result<(Vec<H256>, Vec<Commit>), Error<T>> {
+        let (stored, mut commits) = Self::waiting(hotkey, netuid, index)?;
+        let mut hashes = Vec::new();
+        for reveal in reveals {
+            let hash = Self::hash_of(hotkey, index, reveal);
+            let position = Self::revealable(netuid, &stored, &commits, hash)?;
+            commits.remove(position);
+            hashes.push(hash);
+        }
+        Ok((hashes, commits))
+    }
+
+    /// A hotkey's commits: all that are stored, and those of them that have not expired.
+    fn waiting(
+        hotkey: &AccountId32,
+        netuid: u16,
+        index: u16,
+    ) -> Result<(Vec<Commit>, Vec<Commit>), Error<T>> {
+        let stored =
+            WeightCommits::<T>::get(index, hotkey).ok_or(Error::<T>::NoWeightsCommitFound)?;
+        let mut commits = stored.clone();
+        commits.retain(|(_, epoch, _, _)| !Self::is_expired(netuid, *epoch));
+        Ok((stored, commits))
+    }
+
     /// Where the commit with `hash` stands among those not expired, if it can be revealed now.
     fn revealable(
         netuid: u16,
-        stored: &[(H256, u64, u64, u64)],
-        commits: &[(H256, u64, u64, u64)],
+        stored: &[Commit],
+        commits: &[Commit],
         hash: H256,
     ) -> Result<usize, Error<T>> {
         let Some(position) = commits.iter().position(|commit| commit.0 == hash) else {
@@ -354,7 +393,7 @@ impl<T: Config> Pallet<T> {
         ))
     }
 
-    fn store_commits(index: u16, hotkey: &AccountId32, commits: Vec<(H256, u64, u64, u64)>) {
+    fn store_commits(index: u16, hotkey: &AccountId32, commits: Vec<Commit>) {
         if commits.is_empty() {
             WeightCommits::<T>::remove(index, hotkey);
         } else {

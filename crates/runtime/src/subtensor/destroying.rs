@@ -16,7 +16,7 @@ impl<T: Config> Pallet<T> {
         amount: u64,
         netuid: u16,
     ) -> DispatchResult {
-        Self::give_up(&coldkey, &hotkey, amount, netuid)?;
+        let amount = Self::give_up(&coldkey, &hotkey, amount, netuid)?;
         Self::forget_alpha(netuid, amount);
         Self::deposit_event(Event::AlphaRecycled(coldkey, hotkey, amount, netuid));
         Ok(())
@@ -28,7 +28,7 @@ impl<T: Config> Pallet<T> {
         amount: u64,
         netuid: u16,
     ) -> DispatchResult {
-        Self::give_up(&coldkey, &hotkey, amount, netuid)?;
+        let amount = Self::give_up(&coldkey, &hotkey, amount, netuid)?;
         Self::deposit_event(Event::AlphaBurned(coldkey, hotkey, amount, netuid));
         Ok(())
     }
@@ -41,14 +41,10 @@ impl<T: Config> Pallet<T> {
         amount: u64,
         limit: Option<u64>,
     ) -> DispatchResult {
-        let limit = limit.map(|price| PriceLimit {
-            price,
-            allow_partial: false,
-        });
+        let limit = limit.map(|price| PriceLimit::new(price, false));
         let alpha = Self::do_add_stake(coldkey.clone(), hotkey.clone(), netuid, amount, limit)?;
-        // The shares of what was just staked may be worth a unit less.
-        let staked = Self::stake_of(&hotkey, &coldkey, netuid);
-        Self::do_burn_alpha(coldkey, hotkey.clone(), alpha.min(staked), netuid)?;
+        // The shares of what was just staked may be worth a unit less, and that is burned then.
+        Self::do_burn_alpha(coldkey, hotkey.clone(), alpha, netuid)?;
         Self::deposit_event(Event::AddStakeBurn {
             netuid,
             hotkey,
@@ -58,13 +54,13 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Takes stake from a coldkey and gives it to nobody.
+    /// Takes stake from a coldkey, as much as is there, and gives it to nobody. Returns what was taken.
     fn give_up(
         coldkey: &AccountId32,
         hotkey: &AccountId32,
         amount: u64,
         netuid: u16,
-    ) -> DispatchResult {
+    ) -> Result<u64, DispatchError> {
         ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
         ensure!(netuid != ROOT, Error::<T>::CannotBurnOrRecycleOnRootSubnet);
         Self::ensure_tradable(netuid)?;
@@ -72,15 +68,15 @@ impl<T: Config> Pallet<T> {
             Owner::<T>::contains_key(hotkey),
             Error::<T>::HotKeyAccountNotExists
         );
-        ensure!(
-            amount <= Self::stake_of(hotkey, coldkey, netuid),
-            Error::<T>::NotEnoughStakeToWithdraw
-        );
+        let staked = Self::stake_of(hotkey, coldkey, netuid);
+        ensure!(staked != 0, Error::<T>::NotEnoughStakeToWithdraw);
+        // The transaction's fee may have been paid from it.
+        let amount = amount.min(staked);
         ensure!(
             amount <= SubnetAlphaOut::<T>::get(netuid),
             Error::<T>::NotEnoughAlphaOutToRecycle
         );
         Self::withdraw_stake(hotkey, coldkey, netuid, amount);
-        Ok(())
+        Ok(amount)
     }
 }

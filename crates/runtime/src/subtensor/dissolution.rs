@@ -15,7 +15,7 @@ use frame_support::traits::tokens::{Fortitude, Precision, Preservation};
 use sp_core::U256;
 use sp_runtime::AccountId32;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl<T: Config> Pallet<T> {
     pub(super) fn do_dissolve_network(netuid: u16) -> DispatchResult {
@@ -29,12 +29,12 @@ impl<T: Config> Pallet<T> {
 
     /// Which subnet a new one replaces when there are as many as allowed: of those past their immunity the one with the
     /// lowest moving price, the oldest of equals.
-    pub(super) fn subnet_to_replace(subnets: &[u16]) -> Option<u16> {
+    pub fn subnet_to_replace() -> Option<u16> {
         let now = Self::now();
         let immunity = NetworkImmunityPeriod::<T>::get();
-        subnets
-            .iter()
-            .map(|&netuid| (NetworkRegisteredAt::<T>::get(netuid), netuid))
+        Self::subnets()
+            .into_iter()
+            .map(|netuid| (NetworkRegisteredAt::<T>::get(netuid), netuid))
             .filter(|(founded, _)| now.saturating_sub(*founded) >= immunity)
             .map(|(founded, netuid)| (SubnetMovingPrice::<T>::get(netuid).bits, founded, netuid))
             .min()
@@ -46,10 +46,8 @@ impl<T: Config> Pallet<T> {
         Self::pay_stakers_out(netuid);
         let mechanisms = Self::storage_indices(netuid);
         mechanisms.into_iter().for_each(Self::forget_mechanism);
-        for hotkey in Uids::<T>::iter_key_prefix(netuid).collect::<Vec<_>>() {
-            Self::forget_neuron(netuid, &hotkey);
-        }
         Self::forget_values(netuid);
+        Self::forget_by_account(netuid);
         Self::forget_limits(netuid);
         T::Elsewhere::forget_subnet(netuid);
         TotalNetworks::<T>::mutate(|total| *total = total.saturating_sub(1));
@@ -61,7 +59,6 @@ impl<T: Config> Pallet<T> {
 
     fn pay_stakers_out(netuid: u16) {
         let mut held = BTreeMap::<AccountId32, u64>::new();
-        let mut hotkeys = BTreeSet::new();
         let stakes: Vec<_> = AlphaV2::<T>::iter_keys()
             .filter(|(_, _, subnet)| *subnet == netuid)
             .collect();
@@ -70,11 +67,6 @@ impl<T: Config> Pallet<T> {
             AlphaV2::<T>::remove((&hotkey, &coldkey, netuid));
             let sum = held.entry(coldkey).or_default();
             *sum = sum.saturating_add(amount);
-            hotkeys.insert(hotkey);
-        }
-        for hotkey in hotkeys {
-            TotalHotkeyAlpha::<T>::remove(&hotkey, netuid);
-            TotalHotkeySharesV2::<T>::remove(&hotkey, netuid);
         }
         let pool = Self::subnet_account(netuid);
         let tao = SubnetTAO::<T>::take(netuid);
@@ -134,10 +126,29 @@ impl<T: Config> Pallet<T> {
         swap::SwapBalancer::<T>::remove(netuid);
         swap::PalSwapInitialized::<T>::remove(netuid);
         swap::ScrapReservoirAlpha::<T>::remove(netuid);
-        clear! { Keys BlockAtRegistration AlphaDividendsPerSubnet }
+        clear! {
+            Keys Uids BlockAtRegistration AlphaDividendsPerSubnet Axons NeuronCertificates Prometheus
+        }
     }
 
-    /// The next owner of the number is not held to what the last one did, nor its miners to what others chose.
+    /// Forgets what is stored under an account first and then under the netuid.
+    fn forget_by_account(netuid: u16) {
+        macro_rules! remove {
+            ($($item:ident)*) => { $(
+                let keys = $item::<T>::iter_keys();
+                let keys: Vec<_> = keys.filter(|(_, subnet)| *subnet == netuid).collect();
+                for (account, _) in keys {
+                    $item::<T>::remove(account, netuid);
+                }
+            )* };
+        }
+        remove! {
+            IsNetworkMember TotalHotkeyAlpha TotalHotkeySharesV2 TotalHotkeyAlphaLastEpoch
+            LastHotkeyEmissionOnNetuid AutoStakeDestination AutoStakeDestinationColdkeys
+        }
+    }
+
+    /// The next owner of the number is not held to what the last one did.
     fn forget_limits(netuid: u16) {
         let limits: Vec<_> = LastRateLimitedBlock::<T>::iter_keys()
             .filter(|key| match key {
@@ -150,12 +161,11 @@ impl<T: Config> Pallet<T> {
         for key in limits {
             LastRateLimitedBlock::<T>::remove(key);
         }
-        let chosen: Vec<_> = AutoStakeDestination::<T>::iter()
+        let done: Vec<_> = TransactionKeyLastBlock::<T>::iter_keys()
             .filter(|(_, subnet, _)| *subnet == netuid)
             .collect();
-        for (coldkey, _, hotkey) in chosen {
-            AutoStakeDestination::<T>::remove(coldkey, netuid);
-            AutoStakeDestinationColdkeys::<T>::remove(hotkey, netuid);
+        for key in done {
+            TransactionKeyLastBlock::<T>::remove(key);
         }
     }
 }

@@ -28,6 +28,7 @@ impl<T: Config> Pallet<T> {
         let emission = block_emission(TotalIssuance::<T>::get());
         BlockEmission::<T>::put(emission);
         Self::reveal_timelocked_weights();
+        Self::average_flows();
         Self::emit(emission);
         Self::run_due_epochs();
         for netuid in Self::subnets() {

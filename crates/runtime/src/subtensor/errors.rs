@@ -80,7 +80,7 @@ mod errors {
         DelegateTxRateLimitExceeded,
         /// Hotkeys were changed too short a while ago.
         HotKeySetTxRateLimitExceeded,
-        /// Stake was changed too short a while ago.
+        /// Stake was changed too short a while ago. Nothing raises it any more, as on the public chain.
         StakingRateLimitExceeded,
         /// The subnet takes no registrations.
         SubNetRegistrationDisabled,
@@ -266,7 +266,7 @@ mod errors {
         InvalidVotingPowerEmaAlpha,
         /// The call is out of use.
         Deprecated,
-        /// The token was bought and destroyed too short a while ago.
+        /// The token was bought and destroyed too short a while ago. Nothing raises it any more, as on the public chain.
         AddStakeBurnRateLimitExceeded,
         /// The coldkey is to be swapped and can do nothing else.
         ColdkeySwapAnnounced,

@@ -71,6 +71,9 @@ mod events {
         /// The clipping of bonds changed. \[netuid, value\]
         #[codec(index = 25)]
         BondsPenaltySet(u16, u16),
+        /// The reset of bonds was switched. \[netuid, on\]
+        #[codec(index = 26)]
+        BondsResetOnSet(u16, bool),
         /// The most validators changed. \[netuid, value\]
         #[codec(index = 27)]
         MaxAllowedValidatorsSet(u16, u16),
@@ -287,6 +290,18 @@ mod events {
             amount: u64,
             /// What they bought.
             alpha: u64,
+        },
+        /// A transaction was paid for in a subnet's token.
+        #[codec(index = 123)]
+        TransactionFeePaidWithAlpha {
+            /// The payer.
+            who: AccountId32,
+            /// The subnet.
+            netuid: u16,
+            /// What was taken, in the token.
+            alpha_fee: u64,
+            /// What it sold for, in rao.
+            tao_amount: u64,
         },
         /// How long a validator without new weights stays active changed.
         #[codec(index = 130)]

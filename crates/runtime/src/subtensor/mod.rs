@@ -14,6 +14,8 @@ mod emission;
 mod epoch;
 mod errors;
 mod events;
+mod fee;
+mod flow;
 mod identity;
 mod limits;
 mod mechanisms;
@@ -33,9 +35,13 @@ mod trimming;
 mod types;
 mod weights;
 
+pub(crate) use commit_reveal::Reveal;
+pub use fee::FeeInAlpha;
 pub use limits::OwnerAction;
+pub(crate) use moving::Movement;
 pub use pallet::*;
 pub use safe_float::SafeFloat;
+pub(crate) use staking::PriceLimit;
 pub use types::*;
 
 /// The most rao that can ever exist: 21 million TAO.
@@ -60,9 +66,8 @@ use frame_support::pallet_macros::import_section;
 #[allow(clippy::too_many_arguments)] // serve_axon has the public chain's eight
 pub mod pallet {
     use super::ROOT;
-    use super::SafeFloat;
-    use super::staking::PriceLimit;
     use super::types::*;
+    use super::{PriceLimit, SafeFloat};
     use codec::Compact;
     use frame_support::pallet_prelude::*;
     use frame_support::traits::{ConstBool, ConstI16, ConstU8, ConstU16, ConstU64, fungible};

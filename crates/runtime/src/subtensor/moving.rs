@@ -1,7 +1,8 @@
 //! Moving stake: to another hotkey, to another coldkey, to another subnet, and out of all subnets at once.
 //!
 //! Within a subnet the token itself moves, at no cost. Between subnets it is sold and the rao buy the other subnet's
-//! token, each at its pool's price and fee.
+//! token, each at its pool's price and fee. Whoever asks for more than is there moves what is there, because the
+//! transaction's fee may have been paid from it.
 
 use super::pallet::*;
 use super::staking::PriceLimit;
@@ -13,11 +14,68 @@ use frame_support::traits::tokens::Preservation;
 use sp_runtime::AccountId32;
 
 /// Where stake stands: who owns it, with which hotkey, on which subnet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     coldkey: AccountId32,
     hotkey: AccountId32,
     netuid: u16,
+}
+
+/// A movement of stake from one place to another.
+#[derive(Clone, Debug)]
+pub(crate) struct Movement {
+    places: [Place; 2],
+    limit: Option<PriceLimit>,
+    is_transfer: bool,
+}
+
+impl Movement {
+    fn between(coldkeys: [&AccountId32; 2], hotkeys: [&AccountId32; 2], netuids: [u16; 2]) -> Self {
+        let place = |at: usize| Place {
+            coldkey: coldkeys[at].clone(),
+            hotkey: hotkeys[at].clone(),
+            netuid: netuids[at],
+        };
+        Self {
+            places: [place(0), place(1)],
+            limit: None,
+            is_transfer: false,
+        }
+    }
+
+    /// To another hotkey, on the same or another subnet.
+    pub(crate) fn to_hotkey(
+        coldkey: &AccountId32,
+        hotkeys: [&AccountId32; 2],
+        netuids: [u16; 2],
+    ) -> Self {
+        Self::between([coldkey, coldkey], hotkeys, netuids)
+    }
+
+    /// To another coldkey, on the same or another subnet.
+    pub(crate) fn to_coldkey(
+        coldkeys: [&AccountId32; 2],
+        hotkey: &AccountId32,
+        netuids: [u16; 2],
+    ) -> Self {
+        Self {
+            is_transfer: true,
+            ..Self::between(coldkeys, [hotkey, hotkey], netuids)
+        }
+    }
+
+    /// To another subnet. A limit is the price of the first subnet's token in the second's, times 10^9.
+    pub(crate) fn to_subnet(
+        coldkey: &AccountId32,
+        hotkey: &AccountId32,
+        netuids: [u16; 2],
+        limit: Option<PriceLimit>,
+    ) -> Self {
+        Self {
+            limit,
+            ..Self::between([coldkey, coldkey], [hotkey, hotkey], netuids)
+        }
+    }
 }
 
 impl<T: Config> Pallet<T> {
@@ -30,12 +88,8 @@ impl<T: Config> Pallet<T> {
     ) -> DispatchResult {
         let [from, to] = netuids;
         let [origin, destination] = hotkeys;
-        let places = [(&origin, from), (&destination, to)].map(|(hotkey, netuid)| Place {
-            coldkey: coldkey.clone(),
-            hotkey: hotkey.clone(),
-            netuid,
-        });
-        let tao = Self::transition(&places, alpha, None, false)?;
+        let movement = Movement::to_hotkey(&coldkey, [&origin, &destination], netuids);
+        let tao = Self::carry_out(&movement, alpha)?;
         Self::deposit_event(Event::StakeMoved(
             coldkey,
             origin,
@@ -56,12 +110,8 @@ impl<T: Config> Pallet<T> {
     ) -> DispatchResult {
         let [from, to] = netuids;
         let [origin, destination] = coldkeys;
-        let places = [(&origin, from), (&destination, to)].map(|(coldkey, netuid)| Place {
-            coldkey: coldkey.clone(),
-            hotkey: hotkey.clone(),
-            netuid,
-        });
-        let tao = Self::transition(&places, alpha, None, true)?;
+        let movement = Movement::to_coldkey([&origin, &destination], &hotkey, netuids);
+        let tao = Self::carry_out(&movement, alpha)?;
         Self::deposit_event(Event::StakeTransferred(
             origin,
             destination,
@@ -73,8 +123,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Moves a coldkey's stake to another subnet. A limit is the price of the first subnet's token in the second's,
-    /// times 10^9.
+    /// Moves a coldkey's stake to another subnet.
     pub(super) fn do_swap_stake(
         coldkey: AccountId32,
         hotkey: AccountId32,
@@ -83,12 +132,8 @@ impl<T: Config> Pallet<T> {
         limit: Option<PriceLimit>,
     ) -> DispatchResult {
         let [from, to] = netuids;
-        let places = netuids.map(|netuid| Place {
-            coldkey: coldkey.clone(),
-            hotkey: hotkey.clone(),
-            netuid,
-        });
-        let tao = Self::transition(&places, alpha, limit, false)?;
+        let movement = Movement::to_subnet(&coldkey, &hotkey, netuids, limit);
+        let tao = Self::carry_out(&movement, alpha)?;
         Self::deposit_event(Event::StakeSwapped(coldkey, hotkey, from, to, tao));
         Ok(())
     }
@@ -120,12 +165,8 @@ impl<T: Config> Pallet<T> {
             if netuid == ROOT {
                 continue;
             }
-            let places = [netuid, ROOT].map(|netuid| Place {
-                coldkey: coldkey.clone(),
-                hotkey: hotkey.clone(),
-                netuid,
-            });
-            let tao = with_storage_layer(|| Self::carry(&places, staked)).unwrap_or(0);
+            let movement = Movement::to_subnet(coldkey, hotkey, [netuid, ROOT], None);
+            let tao = with_storage_layer(|| Self::carry(&movement.places, staked)).unwrap_or(0);
             moved = moved.saturating_add(tao);
         }
         ensure!(moved != 0, Error::<T>::AmountTooLow);
@@ -133,7 +174,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// What a coldkey has staked to a hotkey where the token trades: root first, then by subnet.
-    fn tradable_stake(coldkey: &AccountId32, hotkey: &AccountId32) -> Vec<(u16, u64)> {
+    pub(crate) fn tradable_stake(coldkey: &AccountId32, hotkey: &AccountId32) -> Vec<(u16, u64)> {
         std::iter::once(ROOT)
             .chain(Self::subnets())
             .filter(|&netuid| Self::ensure_tradable(netuid).is_ok())
@@ -143,18 +184,21 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Checks a movement and carries it out. Returns what was moved in rao.
-    fn transition(
-        places: &[Place; 2],
-        alpha: u64,
-        limit: Option<PriceLimit>,
-        is_transfer: bool,
-    ) -> Result<u64, DispatchError> {
-        let [from, to] = places;
+    fn carry_out(movement: &Movement, alpha: u64) -> Result<u64, DispatchError> {
+        let [from, _] = &movement.places;
+        let alpha = alpha.min(Self::stake_of(&from.hotkey, &from.coldkey, from.netuid));
+        let tradable = Self::check_movement(movement, alpha)?;
+        Self::carry(&movement.places, tradable)
+    }
+
+    /// What of the stake can be moved now.
+    ///
+    /// # Errors
+    /// Those of the calls, and `NotEnoughStakeToWithdraw`.
+    pub(crate) fn check_movement(movement: &Movement, alpha: u64) -> Result<u64, Error<T>> {
+        let places @ [from, to] = &movement.places;
         let netuids = [from.netuid, to.netuid];
-        ensure!(
-            (&from.coldkey, &from.hotkey, from.netuid) != (&to.coldkey, &to.hotkey, to.netuid),
-            Error::<T>::SameNetuid
-        );
+        ensure!(from != to, Error::<T>::SameNetuid);
         for netuid in netuids {
             ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
         }
@@ -176,11 +220,11 @@ impl<T: Config> Pallet<T> {
         if from.netuid != to.netuid {
             Self::ensure_buys(to.netuid, tao)?;
         }
-        let tradable = limit.map_or(Ok(alpha), |limit| {
+        let tradable = movement.limit.map_or(Ok(alpha), |limit| {
             let most = Self::most_to_move(from.netuid, to.netuid, limit.price);
-            limit.apply::<T>(alpha, most)
+            limit.apply(alpha, most)
         })?;
-        if is_transfer {
+        if movement.is_transfer {
             for netuid in netuids {
                 ensure!(
                     TransferToggle::<T>::get(netuid),
@@ -188,11 +232,11 @@ impl<T: Config> Pallet<T> {
                 );
             }
         }
-        Self::carry(places, tradable)
+        Ok(tradable)
     }
 
     /// What a part of the stake is worth in rao where it goes: at the price within a subnet, or what it sells for.
-    fn worth([from, to]: &[Place; 2], alpha: u64) -> Result<u64, DispatchError> {
+    fn worth([from, to]: &[Place; 2], alpha: u64) -> Result<u64, Error<T>> {
         if from.netuid == to.netuid {
             let worth = (sp_core::U256::from(alpha)
                 * sp_core::U256::from(Self::price_q64(from.netuid)))
@@ -216,6 +260,8 @@ impl<T: Config> Pallet<T> {
                 .map_err(|_| Error::<T>::InsufficientLiquidity)?;
             Self::ensure_buys(to.netuid, tao)?;
             let (bought, bought_fee) = Self::buy_alpha(to.netuid, tao)?;
+            Self::count_outflow(from.netuid, tao);
+            Self::count_inflow(to.netuid, tao);
             (tao, bought, [sold_fee, bought_fee])
         };
         Self::withdraw_stake(&from.hotkey, &from.coldkey, from.netuid, alpha);

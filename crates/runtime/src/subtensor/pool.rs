@@ -66,7 +66,27 @@ impl<T: Config> Pallet<T> {
     /// The swap pallet's when the pool's limits forbid the trade; `InsufficientLiquidity` when a one-to-one pool has
     /// not as much.
     pub(super) fn quote_sell(netuid: u16, alpha: u64) -> Result<(u64, u64), DispatchError> {
-        let Some(pool) = Self::pool(netuid) else {
+        Self::quote_sale(netuid, Self::pool(netuid), alpha)
+    }
+
+    /// What a subnet's token would yield in rao if the pool took no fee.
+    ///
+    /// # Errors
+    /// As [`Self::quote_sell`].
+    pub(super) fn quote_free_sale(netuid: u16, alpha: u64) -> Result<u64, DispatchError> {
+        let pool = Self::pool(netuid).map(|pool| Pool {
+            fee_rate: 0,
+            ..pool
+        });
+        Self::quote_sale(netuid, pool, alpha).map(|(tao, _)| tao)
+    }
+
+    fn quote_sale(
+        netuid: u16,
+        pool: Option<Pool>,
+        alpha: u64,
+    ) -> Result<(u64, u64), DispatchError> {
+        let Some(pool) = pool else {
             let has_it = alpha <= SubnetTAO::<T>::get(netuid);
             ensure!(has_it, Error::<T>::InsufficientLiquidity);
             return Ok((alpha, 0));
@@ -104,6 +124,12 @@ impl<T: Config> Pallet<T> {
     /// As [`Self::quote_sell`]; nothing has happened.
     pub(super) fn sell_alpha(netuid: u16, alpha: u64) -> Result<(u64, u64), DispatchError> {
         let (tao, fee) = Self::quote_sell(netuid, alpha)?;
+        Self::book_sale(netuid, alpha, tao);
+        Ok((tao, fee))
+    }
+
+    /// Moves what a sale moves, at whatever it yields.
+    pub(super) fn book_sale(netuid: u16, alpha: u64, tao: u64) {
         if Self::pool(netuid).is_some() {
             SubnetAlphaIn::<T>::mutate(netuid, |reserve| *reserve = reserve.saturating_add(alpha));
         }
@@ -111,7 +137,6 @@ impl<T: Config> Pallet<T> {
         SubnetAlphaOut::<T>::mutate(netuid, |out| *out = out.saturating_sub(alpha));
         TotalStake::<T>::mutate(|total| *total = total.saturating_sub(tao));
         Self::count_trade(netuid, tao);
-        Ok((tao, fee))
     }
 
     fn count_trade(netuid: u16, rao: u64) {
@@ -121,7 +146,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The most rao that can be given before the price is above a limit, in rao for a unit.
-    pub(super) fn most_to_buy(netuid: u16, limit_price: u64) -> u64 {
+    pub(crate) fn most_to_buy(netuid: u16, limit_price: u64) -> u64 {
         match Self::pool(netuid) {
             Some(pool) => pool.most_to_buy(limit_price),
             None if limit_price >= TAO => u64::MAX,
@@ -130,7 +155,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The most of the token that can be given before the price is below a limit, in rao for a unit.
-    pub(super) fn most_to_sell(netuid: u16, limit_price: u64) -> u64 {
+    pub(crate) fn most_to_sell(netuid: u16, limit_price: u64) -> u64 {
         match Self::pool(netuid) {
             Some(pool) => pool.most_to_sell(limit_price),
             None if limit_price <= TAO => u64::MAX,
@@ -140,7 +165,7 @@ impl<T: Config> Pallet<T> {
 
     /// The most of one subnet's token that can be changed into another's before the first one's price in the second,
     /// times 10^9, is below a limit.
-    pub(super) fn most_to_move(origin: u16, destination: u16, limit_price: u64) -> u64 {
+    pub(crate) fn most_to_move(origin: u16, destination: u16, limit_price: u64) -> u64 {
         let price = |pool: Option<Pool>| pool.map_or(1 << 64, |pool| pool.price(1 << 64));
         swap::most(|alpha| {
             let (tao, origin) = match Self::pool(origin) {

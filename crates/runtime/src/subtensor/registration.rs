@@ -100,6 +100,7 @@ impl<T: Config> Pallet<T> {
         // The price buys the subnet's token, which is destroyed.
         Self::pay_subnet(&coldkey, netuid, price)?;
         let (bought, _) = Self::buy_alpha(netuid, price)?;
+        Self::count_inflow(netuid, price);
         Self::forget_alpha(netuid, bought);
         Self::own_hotkey(&coldkey, &hotkey);
         let uid = match replaced {

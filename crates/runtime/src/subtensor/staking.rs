@@ -52,7 +52,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// That a subnet exists and its token trades.
-    pub(super) fn ensure_tradable(netuid: u16) -> DispatchResult {
+    pub(super) fn ensure_tradable(netuid: u16) -> Result<(), Error<T>> {
         ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
         ensure!(
             SubtokenEnabled::<T>::get(netuid),
@@ -62,7 +62,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// That an amount of rao buys at least something.
-    pub(super) fn ensure_buys(netuid: u16, tao: u64) -> DispatchResult {
+    pub(super) fn ensure_buys(netuid: u16, tao: u64) -> Result<(), Error<T>> {
         let buys = Self::quote_buy(netuid, tao).is_ok_and(|(alpha, _)| alpha != 0);
         ensure!(buys, Error::<T>::InsufficientLiquidity);
         Ok(())
@@ -76,6 +76,21 @@ impl<T: Config> Pallet<T> {
         amount: u64,
         limit: Option<PriceLimit>,
     ) -> Result<u64, DispatchError> {
+        let tradable = Self::check_add_stake(&coldkey, &hotkey, netuid, amount, limit)?;
+        Self::stake(&coldkey, &hotkey, netuid, tradable)
+    }
+
+    /// What of its TAO a coldkey can stake to a hotkey now.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub(crate) fn check_add_stake(
+        coldkey: &AccountId32,
+        hotkey: &AccountId32,
+        netuid: u16,
+        amount: u64,
+        limit: Option<PriceLimit>,
+    ) -> Result<u64, Error<T>> {
         Self::ensure_tradable(netuid)?;
         let quote = Self::quote_buy(netuid, amount);
         let fee = quote.map_or(0, |(_, fee)| fee);
@@ -84,29 +99,30 @@ impl<T: Config> Pallet<T> {
             Error::<T>::AmountTooLow
         );
         let tradable = limit.map_or(Ok(amount), |limit| {
-            limit.apply::<T>(amount, Self::most_to_buy(netuid, limit.price))
+            limit.apply(amount, Self::most_to_buy(netuid, limit.price))
         })?;
         ensure!(
-            Self::can_pay(&coldkey, amount),
+            Self::can_pay(coldkey, amount),
             Error::<T>::NotEnoughBalanceToStake
         );
         ensure!(
-            Owner::<T>::contains_key(&hotkey),
+            Owner::<T>::contains_key(hotkey),
             Error::<T>::HotKeyAccountNotExists
         );
-        Self::stake(&coldkey, &hotkey, netuid, tradable)
+        Self::ensure_buys(netuid, tradable)?;
+        Ok(tradable)
     }
 
-    /// Buys and stakes, and returns what was bought.
+    /// Buys and stakes, and returns what was bought. The caller has checked that it is possible.
     fn stake(
         coldkey: &AccountId32,
         hotkey: &AccountId32,
         netuid: u16,
         tao: u64,
     ) -> Result<u64, DispatchError> {
-        Self::ensure_buys(netuid, tao)?;
         Self::pay_subnet(coldkey, netuid, tao)?;
         let (alpha, fee) = Self::buy_alpha(netuid, tao)?;
+        Self::count_inflow(netuid, tao);
         Self::deposit_stake(hotkey, coldkey, netuid, alpha);
         Self::deposit_event(Event::StakeAdded(
             coldkey.clone(),
@@ -119,7 +135,8 @@ impl<T: Config> Pallet<T> {
         Ok(alpha)
     }
 
-    /// Withdraws a coldkey's stake, in the subnet's token, from a hotkey.
+    /// Withdraws a coldkey's stake, in the subnet's token, from a hotkey: as much as is there, because the
+    /// transaction's fee may have been paid from it.
     pub(super) fn do_remove_stake(
         coldkey: AccountId32,
         hotkey: AccountId32,
@@ -127,12 +144,29 @@ impl<T: Config> Pallet<T> {
         amount: u64,
         limit: Option<PriceLimit>,
     ) -> DispatchResult {
+        let amount = amount.min(Self::stake_of(&hotkey, &coldkey, netuid));
+        let tradable = Self::check_remove_stake(&coldkey, &hotkey, netuid, amount, limit)?;
+        Self::unstake(&coldkey, &hotkey, netuid, tradable)?;
+        Ok(())
+    }
+
+    /// What of its stake with a hotkey a coldkey can withdraw now.
+    ///
+    /// # Errors
+    /// Those of the call, and `NotEnoughStakeToWithdraw`.
+    pub(crate) fn check_remove_stake(
+        coldkey: &AccountId32,
+        hotkey: &AccountId32,
+        netuid: u16,
+        amount: u64,
+        limit: Option<PriceLimit>,
+    ) -> Result<u64, Error<T>> {
         Self::ensure_tradable(netuid)?;
         ensure!(
-            Owner::<T>::contains_key(&hotkey),
+            Owner::<T>::contains_key(hotkey),
             Error::<T>::HotKeyAccountNotExists
         );
-        let staked = Self::stake_of(&hotkey, &coldkey, netuid);
+        let staked = Self::stake_of(hotkey, coldkey, netuid);
         ensure!(amount != 0, Error::<T>::AmountTooLow);
         ensure!(amount <= staked, Error::<T>::NotEnoughStakeToWithdraw);
         let (tao, _) =
@@ -141,11 +175,9 @@ impl<T: Config> Pallet<T> {
             tao >= MIN_STAKE || amount == staked,
             Error::<T>::AmountTooLow
         );
-        let tradable = limit.map_or(Ok(amount), |limit| {
-            limit.apply::<T>(amount, Self::most_to_sell(netuid, limit.price))
-        })?;
-        Self::unstake(&coldkey, &hotkey, netuid, tradable)?;
-        Ok(())
+        limit.map_or(Ok(amount), |limit| {
+            limit.apply(amount, Self::most_to_sell(netuid, limit.price))
+        })
     }
 
     /// Withdraws and sells, and returns the rao. The caller has checked that there is as much.
@@ -156,6 +188,7 @@ impl<T: Config> Pallet<T> {
         alpha: u64,
     ) -> Result<u64, DispatchError> {
         let (tao, fee) = Self::sell_alpha(netuid, alpha)?;
+        Self::count_outflow(netuid, tao);
         Self::withdraw_stake(hotkey, coldkey, netuid, alpha);
         Self::pay_from_subnet(netuid, coldkey, tao)?;
         Self::deposit_event(Event::StakeRemoved(
@@ -172,14 +205,21 @@ impl<T: Config> Pallet<T> {
 
 /// The worst price an order may move the pool to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PriceLimit {
+pub(crate) struct PriceLimit {
     /// Rao for a unit of the token.
     pub price: u64,
-    /// Whether as much as is possible may be traded instead of all.
-    pub allow_partial: bool,
+    allow_partial: bool,
 }
 
 impl PriceLimit {
+    /// A limit in rao for a unit of the token; if partial, as much as is possible is traded instead of all.
+    pub(crate) fn new(price: u64, allow_partial: bool) -> Self {
+        Self {
+            price,
+            allow_partial,
+        }
+    }
+
     /// What of an amount may be traded when `most` keeps the limit.
     pub(super) fn apply<T: Config>(self, amount: u64, most: u64) -> Result<u64, Error<T>> {
         let is_possible = most != 0 && (self.allow_partial || amount <= most);

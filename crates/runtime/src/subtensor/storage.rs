@@ -115,6 +115,16 @@ mod storage {
     /// Rao that were ever traded.
     #[pallet::storage]
     pub type SubnetVolume<T> = StorageMap<_, Identity, u16, u128, ValueQuery>;
+    /// Rao that people paid into the pool, less what they took, since the moving flow moved last.
+    #[pallet::storage]
+    pub type SubnetTaoFlow<T> = StorageMap<_, Identity, u16, i64, ValueQuery>;
+    /// The block in which the moving flow moved last, and that flow: rao in a block, with 64 fractional bits.
+    #[pallet::storage]
+    pub type SubnetEmaTaoFlow<T> = StorageMap<_, Identity, u16, (u64, FixedI128)>;
+    /// What one block's flow weighs in the moving flow, over 2^63 - 1.
+    #[pallet::storage]
+    pub type FlowEmaSmoothingFactor<T> =
+        StorageValue<_, u64, ValueQuery, ConstU64<29_597_889_189_277>>;
     /// Rao emitted into the pool in the last block.
     #[pallet::storage]
     pub type SubnetTaoInEmission<T> = StorageMap<_, Identity, u16, u64, ValueQuery>;

@@ -97,7 +97,7 @@ impl<T: Config> Pallet<T> {
         let replaced = if subnets.len() < usize::from(limit) {
             None
         } else {
-            Some(Self::subnet_to_replace(&subnets).ok_or(Error::<T>::SubnetLimitReached)?)
+            Some(Self::subnet_to_replace().ok_or(Error::<T>::SubnetLimitReached)?)
         };
         let cost = Self::lock_cost();
         ensure!(

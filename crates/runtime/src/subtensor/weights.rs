@@ -118,7 +118,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Whether a uid may set or commit weights again, by the time of its last ones.
-    pub(super) fn may_update(netuid: u16, index: u16, uid: u16) -> bool {
+    pub(crate) fn may_update(netuid: u16, index: u16, uid: u16) -> bool {
         let last = LastUpdate::<T>::get(index)
             .get(usize::from(uid))
             .copied()

@@ -12,6 +12,10 @@ pub struct Coverage {
     /// The pallet or the API.
     pub of: String,
     pub kind: &'static str,
+    /// The number of the public pallet; none for an API.
+    pub index: Option<u8>,
+    /// Whether we have the pallet or the API at all.
+    pub is_here: bool,
     /// How many are declared as the public chain does.
     pub same: usize,
     /// How many the public chain declares.
@@ -55,31 +59,36 @@ fn shortened(line: &str) -> String {
     format!("{beginning}...")
 }
 
-/// Compares all pallets and APIs that we have and the public chain has too.
+/// Compares all pallets, by their numbers, and APIs that the public chain has with ours.
 pub fn compare(ours: &Tables, public: &Tables) -> Vec<Coverage> {
-    let pallets = ours.pallets.iter().filter_map(|(name, ours)| {
-        let public = public.pallets.get(name)?;
-        Some(
-            pallet_lines(ours)
-                .into_iter()
-                .zip(pallet_lines(public))
-                .map(|((kind, ours), (_, public))| Coverage::of(name, kind, ours, &public)),
-        )
+    let mut pallets: Vec<(&String, &Pallet)> = public.pallets.iter().collect();
+    pallets.sort_by_key(|(_, pallet)| pallet.index);
+    let pallets = pallets.into_iter().flat_map(|(name, public)| {
+        let lines = ours.pallets.get(name).map(pallet_lines);
+        let kinds = pallet_lines(public).into_iter().enumerate();
+        kinds.map(move |(at, (kind, public_lines))| {
+            let ours = lines.as_ref().map(|lines| lines[at].1.clone());
+            let index = Some(public.index);
+            Coverage::of(name, kind, index, ours, &public_lines)
+        })
     });
-    let apis = ours.apis.iter().filter_map(|(name, ours)| {
-        let public = public.apis.get(name)?;
-        Some(Coverage::of(
-            name,
-            "methods",
-            api_lines(ours),
-            &api_lines(public),
-        ))
+    let apis = public.apis.iter().map(|(name, public)| {
+        let ours = ours.apis.get(name).map(api_lines);
+        Coverage::of(name, "methods", None, ours, &api_lines(public))
     });
-    pallets.flatten().chain(apis).collect()
+    pallets.chain(apis).collect()
 }
 
 impl Coverage {
-    fn of(of: &str, kind: &'static str, ours: Lines, public: &Lines) -> Self {
+    fn of(
+        of: &str,
+        kind: &'static str,
+        index: Option<u8>,
+        ours: Option<Lines>,
+        public: &Lines,
+    ) -> Self {
+        let is_here = ours.is_some();
+        let ours = ours.unwrap_or_default();
         let missing = public
             .keys()
             .filter(|name| !ours.contains_key(*name))
@@ -98,6 +107,8 @@ impl Coverage {
         Self {
             of: of.into(),
             kind,
+            index,
+            is_here,
             same: declared - contradictions.len(),
             public: public.len(),
             missing,

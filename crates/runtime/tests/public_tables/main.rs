@@ -3,7 +3,7 @@
 //! The public chain's tables and metadata are large and are not part of the project; what needs them is skipped where
 //! they are absent. `cargo test --test public_tables -- --nocapture` prints the coverage and every difference;
 //! `AGON_GENERATE=1` writes the generated files: `docs/reference/chain.md` and, from the tables, the declarations of
-//! storage that nothing uses yet and of constants.
+//! storage that nothing uses yet, of constants, and of pallets without behaviour.
 
 mod compare;
 mod generate;
@@ -21,19 +21,22 @@ use sp_runtime::traits::Dispatchable;
 use std::collections::BTreeSet;
 
 /// The pallets that are written here. The others come with the framework, whose version differs.
-const WRITTEN_HERE: [&str; 5] = [
+const WRITTEN_HERE: [&str; 8] = [
     "SubtensorModule",
     "Commitments",
     "AdminUtils",
     "Drand",
     "Swap",
+    "MevShield",
+    "Aura",
+    "Crowdloan",
 ];
 
 /// How much of the public chain's declarations has been reached; it may only rise.
-const REACHED: [(&str, &str, usize); 31] = [
+const REACHED: [(&str, &str, usize); 43] = [
     ("SubtensorModule", "calls", 78),
     ("SubtensorModule", "storage", 222),
-    ("SubtensorModule", "events", 85),
+    ("SubtensorModule", "events", 87),
     ("SubtensorModule", "errors", 147),
     ("SubtensorModule", "constants", 69),
     ("AdminUtils", "calls", 79),
@@ -55,6 +58,17 @@ const REACHED: [(&str, &str, usize); 31] = [
     ("Swap", "events", 1),
     ("Swap", "errors", 13),
     ("Swap", "constants", 4),
+    ("MevShield", "calls", 7),
+    ("MevShield", "storage", 14),
+    ("MevShield", "events", 12),
+    ("MevShield", "errors", 4),
+    ("Aura", "constants", 1),
+    ("Crowdloan", "place", 2),
+    ("Crowdloan", "calls", 10),
+    ("Crowdloan", "storage", 6),
+    ("Crowdloan", "events", 11),
+    ("Crowdloan", "errors", 26),
+    ("Crowdloan", "constants", 7),
     ("SwapRuntimeApi", "methods", 5),
     ("NeuronInfoRuntimeApi", "methods", 5),
     ("SubnetInfoRuntimeApi", "methods", 21),
@@ -62,11 +76,13 @@ const REACHED: [(&str, &str, usize); 31] = [
     ("DelegateInfoRuntimeApi", "methods", 4),
     ("SubnetRegistrationRuntimeApi", "methods", 2),
     ("TransactionPaymentApi", "methods", 5),
+    ("ProxyFilterRuntimeApi", "methods", 3),
 ];
 
 const DECLARED: &str = "crates/runtime/src/subtensor/declared.rs";
 const IN_USE: &str = "crates/runtime/src/subtensor/storage.rs";
 const CONSTANTS: &str = "crates/runtime/src/subtensor/constants.rs";
+const CROWDLOAN: &str = "crates/runtime/src/crowdloan/declared.rs";
 const REFERENCE: &str = "docs/reference/chain.md";
 
 fn is_ours(coverage: &Coverage) -> bool {
@@ -81,6 +97,9 @@ fn what_we_declare_is_public_and_no_less_than_was_reached() {
     let coverage = compare(&Tables::ours(), &public);
     for of in &coverage {
         println!("{} {}: {} of {}", of.of, of.kind, of.same, of.public);
+        if !of.is_here {
+            continue;
+        }
         for name in &of.missing {
             println!("    not here: {name}");
         }
@@ -128,6 +147,14 @@ fn constants_are_generated() {
     if let Some(public) = public_tables() {
         let text = generate::constants(&public.pallets["SubtensorModule"]);
         generate::check_or_write_rust(CONSTANTS, &text);
+    }
+}
+
+#[test]
+fn pallets_without_behaviour_are_generated() {
+    if let Some(public) = public_tables() {
+        let text = generate::pallet("Crowdloan", &public.pallets["Crowdloan"]);
+        generate::check_or_write_rust(CROWDLOAN, &text);
     }
 }
 
@@ -209,6 +236,7 @@ fn clients_find_the_types_they_look_for() {
             "CheckWeight",
             "ChargeTransactionPayment",
             "SudoTransactionExtension",
+            "CheckShieldedTxValidity",
             "SubtensorTransactionExtension",
             "CheckMetadataHash"
         ]

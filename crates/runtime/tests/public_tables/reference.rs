@@ -160,20 +160,40 @@ fn measured(coverage: &[Coverage]) -> String {
     ];
     let mut names: Vec<&str> = coverage.iter().map(|of| of.of.as_str()).collect();
     names.dedup();
-    for name in names {
-        let _ = write!(text, "| {name} |");
+    let rows = names.iter().map(|name| (*name, Some(*name)));
+    for (title, name) in rows.chain([("**all**", None)]) {
+        let _ = write!(text, "| {title} |");
         for kind in kinds {
-            let found = coverage.iter().find(|of| of.of == name && of.kind == kind);
-            let figure = found.map(|of| format!("{} of {}", of.same, of.public));
-            let _ = write!(text, " {} |", figure.unwrap_or_default());
+            let found = coverage
+                .iter()
+                .filter(|of| of.kind == kind && name.is_none_or(|name| of.of == name));
+            let (same, public) = found.fold((0, 0), |(same, public), of| {
+                (same + of.same, public + of.public)
+            });
+            let _ = match public {
+                0 => write!(text, " |"),
+                _ => write!(text, " {same} of {public} |"),
+            };
         }
         text.push('\n');
+    }
+    text.push_str("\nWhat the public chain has and this one has nothing of:\n\n");
+    for of in coverage.iter().filter(|of| !of.is_here) {
+        match (of.index, of.kind) {
+            (Some(index), "place") => {
+                let _ = writeln!(text, "- pallet {} ({index}): not here", of.of);
+            }
+            (None, _) => {
+                let _ = writeln!(text, "- runtime API {}: not here", of.of);
+            }
+            _ => {}
+        }
     }
     text.push_str(
         "\n(An API's version counts as one of its methods.) What differs, mostly because the pallets that come with the \
          framework are of another version:\n\n",
     );
-    for of in coverage {
+    for of in coverage.iter().filter(|of| of.is_here) {
         for contradiction in &of.contradictions {
             let _ = writeln!(text, "- {} {}: {contradiction}", of.of, of.kind);
         }

@@ -311,17 +311,28 @@ pub fn id(uri: &str) -> AccountId {
 
 /// A transaction as a client signs it.
 pub fn sign(uri: &str, nonce: u32, call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
+    sign_for(uri, nonce, Era::Immortal, call)
+}
+
+/// A transaction in an era that begins with the genesis block.
+pub fn sign_for(
+    uri: &str,
+    nonce: u32,
+    era: Era,
+    call: impl Into<RuntimeCall>,
+) -> UncheckedExtrinsic {
     let call = call.into();
     let extension: TxExtension = (
         frame_system::CheckNonZeroSender::new(),
         frame_system::CheckSpecVersion::new(),
         frame_system::CheckTxVersion::new(),
         frame_system::CheckGenesis::new(),
-        frame_system::CheckMortality::from(Era::Immortal),
+        agon_runtime::shield::CheckMortality(era),
         frame_system::CheckNonce::from(nonce),
         frame_system::CheckWeight::new(),
         pallet_transaction_payment::ChargeTransactionPayment::from(0),
         agon_runtime::admission::SudoTransactionExtension,
+        agon_runtime::shield::CheckShieldedTxValidity,
         agon_runtime::admission::SubtensorTransactionExtension,
         frame_metadata_hash_extension::CheckMetadataHash::new(false),
     );
