@@ -115,11 +115,12 @@ fn sign(pair: &sr25519::Pair, nonce: Nonce, genesis: H256, call: RuntimeCall) ->
         frame_system::CheckSpecVersion::new(),
         frame_system::CheckTxVersion::new(),
         frame_system::CheckGenesis::new(),
-        frame_system::CheckMortality::from(Era::Immortal),
+        agon_runtime::shield::CheckMortality(Era::Immortal),
         frame_system::CheckNonce::from(nonce),
         frame_system::CheckWeight::new(),
         pallet_transaction_payment::ChargeTransactionPayment::from(0),
         agon_runtime::admission::SudoTransactionExtension,
+        agon_runtime::shield::CheckShieldedTxValidity,
         agon_runtime::admission::SubtensorTransactionExtension,
         frame_metadata_hash_extension::CheckMetadataHash::new(false),
     );
