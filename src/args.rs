@@ -31,6 +31,8 @@ pub enum Command {
     Stake(Stake),
     /// Set, commit to, reveal and show weights.
     Weights(Weights),
+    /// Tell the chain where a server is.
+    Axon(Axon),
     /// Publish something as a hotkey, and read what hotkeys have published.
     Commitment(Commitment),
     /// Run a chain of one machine, copy and restore it.

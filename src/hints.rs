@@ -142,6 +142,10 @@ const HINTS: &[(&str, &str)] = &[
         "one of the texts is too long for the chain",
     ),
     (
+        "InvalidIpAddress",
+        "public chains take no address of a private network or of the machine itself; give the one that others reach",
+    ),
+    (
         "InvalidRevealCommitHashNotMatch",
         "uids, weights, salt and version must be exactly those that were committed to",
     ),

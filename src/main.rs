@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Subnet(subnet) => runtime.block_on(commands::subnet::run(subnet)),
         Command::Stake(stake) => runtime.block_on(commands::stake::run(stake)),
         Command::Weights(weights) => runtime.block_on(commands::weights::run(weights)),
+        Command::Axon(axon) => runtime.block_on(commands::axon::run(axon)),
         Command::Commitment(commitment) => runtime.block_on(commands::commitment::run(commitment)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };

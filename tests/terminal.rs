@@ -227,7 +227,7 @@ fn a_subnet_is_founded_and_set_up() {
     let said = world.mistake("subnet set-hyperparameter --netuid 1 --param kappa --value 99999999");
     assert!(said.contains("beyond"), "{said}");
     // Ten blocks before an epoch the owner may change nothing; with this tempo that is always.
-    world.sudo("tempo", "10");
+    world.sudo("tempo", "9");
     let (status, _, said) =
         world.run("subnet set-hyperparameter --netuid 1 --param kappa --value 1000");
     assert_eq!(status, Some(2));
@@ -297,7 +297,14 @@ fn neurons_register_stake_and_are_shown() {
     assert_eq!(world.ok(take)["take"], 5_898);
     let said = world.mistake(&format!("{take} --to 0.09"));
     assert!(said.contains("already"), "{said}");
-    world.rejected(&format!("{take} --to 0.5"), "DelegateTakeTooHigh");
+    // Whoever has just changed a take cannot raise it; another hotkey could, but not so far.
+    let said = world.mistake(&format!("{take} --to 0.1"));
+    assert!(
+        said.contains("blocks remain until the take can be raised"),
+        "{said}"
+    );
+    let other = "stake take --wallet.name owner --wallet.hotkey default --to 0.5";
+    world.rejected(other, "DelegateTakeTooHigh");
 
     let graph = world.ok("subnet metagraph --netuid 1");
     let neurons = graph["neurons"].as_array().unwrap();
@@ -442,6 +449,82 @@ fn hotkeys_publish_and_are_read() {
     assert_eq!(told["commitments"][0]["data"], "ff00");
     let said = world.mistake("commitment set --netuid 1 --data xyz --hex");
     assert!(said.contains("hexadecimal"), "{said}");
+}
+
+#[test]
+fn what_is_sealed_is_revealed_in_its_time() {
+    let world = World::with_subnet();
+    // The beacon's rounds come every three seconds, however short the blocks are.
+    let sealed = world.done("commitment set --netuid 1 --data later --blocks-until-reveal 5");
+    let get = || world.ok("commitment get --netuid 1");
+    let told = get();
+    assert_eq!(told["commitments"], serde_json::json!([]), "{told}");
+    assert_eq!(told["sealed"][0]["round"], sealed["round"], "{told}");
+    assert_eq!(address(&told["sealed"][0]["hotkey"]), world.hotkey);
+    assert_eq!(told["revealed"], serde_json::json!([]), "{told}");
+
+    let begun = std::time::Instant::now();
+    let told = loop {
+        let told = get();
+        if told["sealed"] == serde_json::json!([]) {
+            break told;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{told}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(told["revealed"][0]["text"], "later", "{told}");
+    assert_eq!(address(&told["revealed"][0]["hotkey"]), world.hotkey);
+
+    let long = "x".repeat(779);
+    let said = world.mistake(&format!(
+        "commitment set --netuid 1 --data {long} --blocks-until-reveal 5"
+    ));
+    assert!(said.contains("778"), "{said}");
+}
+
+#[test]
+fn a_server_is_published_and_found() {
+    let world = World::with_subnet();
+    let publish = "axon publish --netuid 1 --axon.external_ip 192.0.2.7 --axon.external_port 8091";
+    assert_eq!(world.done(publish)["address"], "192.0.2.7:8091");
+    let told = world.ok("subnet metagraph --netuid 1");
+    let axon = &told["neurons"][0]["axon"];
+    assert_eq!(
+        (&axon["ip"], &axon["port"]),
+        (&"192.0.2.7".into(), &8091.into())
+    );
+    let said = world.mistake(publish);
+    assert!(said.contains("blocks remain"), "{said}");
+    let said = world.mistake("axon publish --netuid 1 --axon.ip nowhere --axon.port 1");
+    assert!(said.contains("--axon.external_ip"), "{said}");
+    world.place.json(&[
+        "wallet",
+        "new-hotkey",
+        "--wallet.name=owner",
+        "--wallet.hotkey=other",
+        "--json",
+    ]);
+    let said = world.mistake(&format!(
+        "{publish} --wallet.name owner --wallet.hotkey other"
+    ));
+    assert!(said.contains("not registered"), "{said}");
+}
+
+#[test]
+fn who_is_too_early_hears_how_many_blocks_remain() {
+    let world = World::with_subnet();
+    let set = "subnet set-hyperparameter --netuid 1 --param min_burn --value";
+    assert_eq!(world.done(&format!("{set} 400000"))["value"], 400_000);
+    let said = world.mistake(&format!("{set} 500000"));
+    assert!(
+        said.contains("blocks remain until the owner can change min_burn"),
+        "{said}"
+    );
+    // Another setting has a time of its own, and root need not wait.
+    world.done("subnet set-hyperparameter --netuid 1 --param rho --value 11");
+    world.sudo("min_burn", "500000");
+    let said = world.mistake(&format!("{set} 600000"));
+    assert!(said.contains("blocks remain"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One module a command. A command reads what was typed, calls the crates and prints.
 
+pub mod axon;
 pub mod commitment;
 pub mod node;
 mod session;

@@ -128,6 +128,17 @@ impl Session {
         signing: &Signing,
         order: Order,
     ) -> Result<Option<Receipt>, Failure> {
+        self.carry_out_unless(None, signing, order).await
+    }
+
+    /// As [`Session::carry_out`], but nothing new is sent if there is a reason against it. What was sent before is
+    /// settled first: it may be that very reason.
+    pub async fn carry_out_unless(
+        &self,
+        reason: Option<String>,
+        signing: &Signing,
+        order: Order,
+    ) -> Result<Option<Receipt>, Failure> {
         let wallet = open(&signing.place)?;
         let signer = account(&wallet, order.key)?;
         let name = order.call.to_string();
@@ -170,6 +181,9 @@ impl Session {
                     return self.conclude(&name, outcome).await.map(Some);
                 }
             }
+        }
+        if let Some(reason) = reason {
+            return Err(Failure::user(anyhow!(reason)));
         }
         let keypair = unlock(&wallet, order.key, signing.password_file.as_deref())?;
         let signed = self.client.prepare(order.call, &keypair).await;
@@ -274,6 +288,11 @@ fn unfit(error: PrepareError) -> Failure {
         error @ PrepareError::Encode { .. } => Failure::user(error),
         error => Failure::Ours(error.into()),
     }
+}
+
+/// What is said of something that the chain takes only after some blocks.
+pub fn too_early(blocks: u64, until: &str) -> Option<String> {
+    (blocks > 0).then(|| format!("too early: {blocks} blocks remain until {until}"))
 }
 
 /// Ask the person; without one, nothing moves.

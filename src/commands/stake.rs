@@ -1,6 +1,6 @@
 //! `agon stake`: staking, withdrawing and moving stake.
 
-use super::session::{Order, Session, table};
+use super::session::{Order, Session, table, too_early};
 use super::wallet::{Part, account, open, whose};
 use crate::amount::Amount;
 use crate::args::{
@@ -247,7 +247,6 @@ async fn show(list: ListStake) -> Result<(), Failure> {
     })
 }
 
-/// The hotkey that is meant: the address, or the wallet's by its public file.
 /// A take in parts of 65535, as the chain keeps it, for people.
 fn percent(take: u16) -> String {
     format!("{:.2} %", f64::from(take) / f64::from(u16::MAX) * 100.0)
@@ -272,6 +271,11 @@ async fn keep(take: Take) -> Result<(), Failure> {
             percent(now)
         )));
     }
+    let early = match parts > now {
+        true => session.state.blocks_until_higher_take(hotkey).await?,
+        false => 0,
+    };
+    let early = too_early(early, "the take can be raised again");
     let order = Order {
         call: match parts > now {
             true => Call::increase_take(hotkey, parts),
@@ -285,7 +289,10 @@ async fn keep(take: Take) -> Result<(), Failure> {
         ),
         moves_money: false,
     };
-    let Some(receipt) = session.carry_out(&take.signing, order).await? else {
+    let Some(receipt) = session
+        .carry_out_unless(early, &take.signing, order)
+        .await?
+    else {
         return Ok(());
     };
     let more = json!({"hotkey": hotkey, "take": parts});
@@ -296,6 +303,7 @@ async fn keep(take: Take) -> Result<(), Failure> {
     )
 }
 
+/// The hotkey that is meant: the address, or the wallet's by its public file.
 fn hotkey(signing: &Signing, address: Option<AccountId>) -> Result<AccountId, Failure> {
     match address {
         Some(address) => Ok(address),

@@ -1,6 +1,6 @@
 //! `agon subnet`: what there is, founding, registering and setting up.
 
-use super::session::{Order, Session, facts, short, table, yes};
+use super::session::{Order, Session, facts, short, table, too_early, yes};
 use super::wallet::{Part, account, open};
 use crate::amount::Amount;
 use crate::args::{
@@ -130,6 +130,8 @@ async fn show(one: OneSubnet) -> Result<(), Failure> {
 async fn found(create: CreateSubnet) -> Result<(), Failure> {
     let session = Session::open(&create.chain).await?;
     let hotkey = account(&open(&create.signing.place)?, Part::Hotkey)?;
+    let early = session.state.blocks_until_founding().await?;
+    let early = too_early(early, "a subnet can be founded again");
     let cost = session.state.subnet_cost().await?;
     let cost = cost.map_or("what the chain asks".to_owned(), |rao| {
         format!("{} TAO", Amount(rao))
@@ -147,7 +149,10 @@ async fn found(create: CreateSubnet) -> Result<(), Failure> {
         plan: format!("found a subnet for {cost}, with {hotkey} as its first neuron"),
         moves_money: true,
     };
-    let Some(receipt) = session.carry_out(&create.signing, order).await? else {
+    let Some(receipt) = session
+        .carry_out_unless(early, &create.signing, order)
+        .await?
+    else {
         return Ok(());
     };
     // NetworkAdded(netuid, …)
@@ -162,13 +167,18 @@ async fn begin(start: SignedOnSubnet) -> Result<(), Failure> {
     let netuid = start.subnet.netuid;
     let session = Session::open(&start.subnet.chain).await?;
     session.subnet_exists(netuid).await?;
+    let early = session.state.blocks_until_start(netuid).await?;
+    let early = too_early(early, "the subnet can be started");
     let order = Order {
         call: Call::start_call(netuid),
         key: Part::Coldkey,
         plan: format!("start subnet {netuid}"),
         moves_money: false,
     };
-    let Some(receipt) = session.carry_out(&start.signing, order).await? else {
+    let Some(receipt) = session
+        .carry_out_unless(early, &start.signing, order)
+        .await?
+    else {
         return Ok(());
     };
     let more = json!({"netuid": netuid});
@@ -335,6 +345,12 @@ async fn change(set: SetHyperparameter) -> Result<(), Failure> {
     let call = call.map_err(Failure::user)?;
     let session = Session::open(&set.subnet.chain).await?;
     session.subnet_exists(netuid).await?;
+    let early = match set.sudo {
+        false => session.state.blocks_until_change(netuid, parameter).await?,
+        true => 0,
+    };
+    let until = format!("the owner can change {} again", parameter.name());
+    let early = too_early(early, &until);
     let order = Order {
         call: match set.sudo {
             true => Call::sudo(call),
@@ -349,7 +365,7 @@ async fn change(set: SetHyperparameter) -> Result<(), Failure> {
         moves_money: false,
     };
     let freeze = session.state.freeze(netuid).await?;
-    let sent = session.carry_out(&set.signing, order).await;
+    let sent = session.carry_out_unless(early, &set.signing, order).await;
     let sent = sent.map_err(|failure| match (failure, freeze) {
         (Failure::User(error), Some(freeze)) if error.to_string().contains(FROZEN) => {
             let when = when_open(freeze, session.state.number());

@@ -1,6 +1,6 @@
 //! `agon weights`: openly, or committed to first and revealed later.
 
-use super::session::{Order, Session, table};
+use super::session::{Order, Session, table, too_early};
 use super::wallet::{Part, account, open};
 use crate::args::{
     RevealWeights, SetWeights, ShowWeights, Signing, Weights as Arguments, WeightsVerb,
@@ -92,23 +92,24 @@ async fn send(set: SetWeights, commit: bool) -> Result<(), Failure> {
         .state
         .blocks_until_weights(netuid, place.uid)
         .await?;
-    if early > 0 && !set.signing.dry_run {
-        if !set.wait {
-            return Err(Failure::user(anyhow!(
-                "too early: {early} blocks remain until uid {} may set weights on subnet {netuid} again (one in {} blocks); --wait waits for it",
-                place.uid,
-                settings.weights_set_rate_limit
-            )));
+    let until = format!(
+        "uid {} may set weights on subnet {netuid} again (once in {} blocks); --wait waits for it",
+        place.uid, settings.weights_set_rate_limit
+    );
+    let early = match early > 0 && set.wait && !set.signing.dry_run {
+        true => {
+            wait(&mut session, early).await?;
+            None
         }
-        wait(&mut session, early).await?;
-    }
+        false => too_early(early, &until),
+    };
     match hidden {
-        false => set_openly(&session, &set, &place, &weights, version_key).await,
+        false => set_openly(&session, &set, &place, &weights, version_key, early).await,
         true if commit => {
             let hashed = HashedWeights::new(netuid, &set.uids, &weights, version_key)?;
-            commit_to(&session, &set, &place, hashed).await
+            commit_to(&session, &set, &place, hashed, early).await
         }
-        true => seal(&session, &set, &place, &weights, version_key).await,
+        true => seal(&session, &set, &place, &weights, version_key, early).await,
     }
 }
 
@@ -125,6 +126,7 @@ async fn set_openly(
     place: &Place,
     weights: &[u16],
     version_key: u64,
+    early: Option<String>,
 ) -> Result<(), Failure> {
     let netuid = place.netuid;
     let order = Order {
@@ -133,7 +135,7 @@ async fn set_openly(
         plan: format!("set the weights of uid {} on subnet {netuid}", place.uid),
         moves_money: false,
     };
-    let Some(receipt) = session.carry_out(&set.signing, order).await? else {
+    let Some(receipt) = session.carry_out_unless(early, &set.signing, order).await? else {
         return Ok(());
     };
     let more = json!({
@@ -157,6 +159,7 @@ async fn seal(
     place: &Place,
     weights: &[u16],
     version_key: u64,
+    early: Option<String>,
 ) -> Result<(), Failure> {
     let netuid = place.netuid;
     let state = &session.state;
@@ -184,7 +187,7 @@ async fn seal(
         ),
         moves_money: false,
     };
-    let Some(receipt) = session.carry_out(&set.signing, order).await? else {
+    let Some(receipt) = session.carry_out_unless(early, &set.signing, order).await? else {
         return Ok(());
     };
     let more = json!({
@@ -207,11 +210,12 @@ async fn commit_to(
     set: &SetWeights,
     place: &Place,
     hashed: HashedWeights,
+    early: Option<String>,
 ) -> Result<(), Failure> {
     let netuid = place.netuid;
     let hash = hashed.hash(place.hotkey);
     let memory = place.memory(session)?;
-    if !set.signing.dry_run {
+    if !set.signing.dry_run && early.is_none() {
         // Before it is sent: without its salt a commitment is lost.
         let mut kept: Vec<HashedWeights> = memory.read()?.unwrap_or_default();
         kept.push(hashed.clone());
@@ -223,7 +227,7 @@ async fn commit_to(
         plan: format!("commit to weights of uid {} on subnet {netuid}", place.uid),
         moves_money: false,
     };
-    let Some(receipt) = session.carry_out(&set.signing, order).await? else {
+    let Some(receipt) = session.carry_out_unless(early, &set.signing, order).await? else {
         return Ok(());
     };
     let state = session.client.finalized().await?;

@@ -36,12 +36,13 @@ pub struct Limit {
 /// The data of a commitment are longer than the chain stores.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a commitment holds at most {max} bytes and this one has {length}; publish the data elsewhere and commit their digest",
-    max = Call::MAX_COMMITMENT
+    "a commitment of this kind holds at most {max} bytes and this one has {length}; publish the data elsewhere and commit their digest"
 )]
 pub struct DataTooLong {
     /// How many bytes were given.
     pub length: usize,
+    /// How many are taken.
+    pub max: usize,
 }
 
 impl Call {
@@ -298,12 +299,20 @@ impl Call {
         let variant = match data.len() {
             length @ 0..=128 => format!("Raw{length}"),
             129..=Self::MAX_COMMITMENT => "BigRaw".to_owned(),
-            length => return Err(DataTooLong { length }),
+            length => {
+                let max = Self::MAX_COMMITMENT;
+                return Err(DataTooLong { length, max });
+            }
         };
         let field = Value::unnamed_variant(variant, [Value::from_bytes(data)]);
+        Ok(Self::set_commitment_field(netuid, field))
+    }
+
+    /// `set_commitment` with one field.
+    pub(crate) fn set_commitment_field(netuid: u16, field: Value) -> Self {
         let fields = Value::unnamed_composite([field]);
         let info = Value::named_composite([("fields", fields)]);
-        Ok(Self::set_commitment_info(netuid, info))
+        Self::set_commitment_info(netuid, info)
     }
 
     /// `set_commitment` with the whole record as the chain stores it.

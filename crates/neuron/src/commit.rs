@@ -105,9 +105,7 @@ impl Schedule {
             .saturating_add(SECURITY_BLOCKS)
             .saturating_sub(self.block);
         let wait = block_time.saturating_mul(u32::try_from(blocks).unwrap_or(u32::MAX));
-        let due = now.saturating_add(wait).as_secs();
-        let round = due.saturating_sub(beacon.genesis_time) / u64::from(beacon.period.max(1));
-        Some(round.max(beacon.round_at(now.as_secs()).saturating_add(1)))
+        Some(round_after(beacon, now, wait))
     }
 }
 
@@ -186,21 +184,45 @@ impl Call {
             values: weights.to_vec(),
             version_key,
         };
-        let mut randomness = Randomness {
-            key: [0; 32],
-            sigma: [0; 32],
-            nonce: [0; 12],
-        };
-        getrandom::fill(&mut randomness.key)?;
-        getrandom::fill(&mut randomness.sigma)?;
-        getrandom::fill(&mut randomness.nonce)?;
-        let sealed = Ciphertext::seal(public_key, round, &text.to_bytes(), &randomness);
+        let sealed = seal(public_key, round, &text.to_bytes())?;
         Ok(Self::commit_timelocked_weights(
             netuid,
             &sealed.to_bytes(),
             round,
         ))
     }
+}
+
+/// The beacon's round that is published `wait` after `now` (since 1970), as the public clients choose it, and never one
+/// that is published already.
+pub(crate) fn round_after(beacon: &Beacon, now: Duration, wait: Duration) -> u64 {
+    let due = now.saturating_add(wait).as_secs();
+    let round = due.saturating_sub(beacon.genesis_time) / u64::from(beacon.period.max(1));
+    round.max(beacon.round_at(now.as_secs()).saturating_add(1))
+}
+
+/// Time since 1970; a clock before that reads 0.
+pub(crate) fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Seals `text` to `round` of the beacon with `public_key`.
+pub(crate) fn seal(
+    public_key: &PublicKey,
+    round: u64,
+    text: &[u8],
+) -> Result<Ciphertext, NoRandomness> {
+    let mut randomness = Randomness {
+        key: [0; 32],
+        sigma: [0; 32],
+        nonce: [0; 12],
+    };
+    getrandom::fill(&mut randomness.key)?;
+    getrandom::fill(&mut randomness.sigma)?;
+    getrandom::fill(&mut randomness.nonce)?;
+    Ok(Ciphertext::seal(public_key, round, text, &randomness))
 }
 
 impl ChainState {
@@ -260,11 +282,8 @@ impl ChainState {
         beacon: &Beacon,
         block_time: Duration,
     ) -> Result<Option<u64>, ReadError> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let schedule = self.schedule(netuid).await?;
-        Ok(schedule.reveal_round(beacon, now, block_time))
+        Ok(schedule.reveal_round(beacon, now(), block_time))
     }
 }
 

@@ -8,7 +8,7 @@ use codec::{Compact, Decode};
 use futures::{StreamExt, stream};
 use subxt::dynamic::{At, Value};
 use subxt::ext::scale_decode::DecodeAsType;
-use subxt::ext::scale_value::{Composite, Primitive, ValueDef};
+use subxt::ext::scale_value::{Composite, Primitive, ValueDef, Variant};
 
 use crate::{Call, ChainState, ReadError};
 
@@ -41,9 +41,9 @@ pub struct Commitment {
 
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct Registration {
-    block: u64,
-    info: Value,
+pub(crate) struct Registration {
+    pub(crate) block: u64,
+    pub(crate) info: Value,
 }
 
 impl ChainState {
@@ -55,13 +55,11 @@ impl ChainState {
     /// # Errors
     /// When the node cannot be reached, does not answer, or there are more than any subnet has.
     pub async fn commitments(&self, netuid: u16) -> Result<Vec<Commitment>, ReadError> {
-        let stored: Vec<((u16, [u8; 32]), Registration)> =
-            self.pairs("Commitments", "CommitmentOf", (netuid,)).await?;
+        let stored = self.stored_commitments(netuid).await?.into_iter();
         let stored: Vec<_> = stored
-            .into_iter()
-            .filter_map(|((_, hotkey), registration)| {
-                let data = first_field(&registration.info)?;
-                Some((AccountId(hotkey), registration, data))
+            .filter_map(|(hotkey, registration)| {
+                let data = plain_bytes(&registration.info)?;
+                Some((hotkey, registration, data))
             })
             .collect();
 
@@ -80,6 +78,19 @@ impl ChainState {
             (commitment.block, index, commitment.hotkey)
         });
         Ok(commitments)
+    }
+
+    /// All that hotkeys have published in a subnet, as the chain keeps it, by encoded key.
+    pub(crate) async fn stored_commitments(
+        &self,
+        netuid: u16,
+    ) -> Result<Vec<(AccountId, Registration)>, ReadError> {
+        let stored: Vec<((u16, [u8; 32]), Registration)> =
+            self.pairs("Commitments", "CommitmentOf", (netuid,)).await?;
+        let stored = stored.into_iter();
+        Ok(stored
+            .map(|((_, hotkey), registration)| (AccountId(hotkey), registration))
+            .collect())
     }
 
     /// Finds the extrinsics that set these commitments.
@@ -167,25 +178,31 @@ fn after_signer<'a>(mut extrinsic: &'a [u8], signer: &AccountId) -> Option<&'a [
     rest.strip_prefix(&signer.0)
 }
 
-/// The bytes of the first field of a `CommitmentInfo`, if it is `Raw0` to `Raw128` or `BigRaw`.
-fn first_field(info: &Value) -> Option<Vec<u8>> {
+/// The first field of a `CommitmentInfo`, a variant.
+pub(crate) fn first_field(info: &Value) -> Option<&Variant<()>> {
     let mut field = info.at("fields")?;
     // Some runtimes wrap the list, and BoundedVec is itself a wrapper.
     for _ in 0..4 {
         if let ValueDef::Variant(variant) = &field.value {
-            let raw = variant.name.strip_prefix("Raw").is_some_and(|length| {
-                !length.is_empty() && length.bytes().all(|digit| digit.is_ascii_digit())
-            });
-            if !raw && variant.name != "BigRaw" {
-                return None;
-            }
-            let mut bytes = Vec::new();
-            collect(&variant.values, &mut bytes, 4)?;
-            return Some(bytes);
+            return Some(variant);
         }
         field = field.at(0)?;
     }
     None
+}
+
+/// The bytes of the first field, if it is `Raw0` to `Raw128` or `BigRaw`.
+fn plain_bytes(info: &Value) -> Option<Vec<u8>> {
+    let field = first_field(info)?;
+    let raw = field.name.strip_prefix("Raw").is_some_and(|length| {
+        !length.is_empty() && length.bytes().all(|digit| digit.is_ascii_digit())
+    });
+    if !raw && field.name != "BigRaw" {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    collect(&field.values, &mut bytes, 4)?;
+    Some(bytes)
 }
 
 /// Appends the bytes in `values`, through at most `depth` wrappers.
@@ -217,14 +234,14 @@ mod tests {
     fn the_first_field_is_read_through_wrappers() {
         let hello = Value::from_bytes(b"hello");
         let raw = Value::unnamed_variant("Raw5", [hello.clone()]);
-        assert_eq!(first_field(&info(raw.clone())).unwrap(), b"hello");
+        assert_eq!(plain_bytes(&info(raw.clone())).unwrap(), b"hello");
         let plain = Value::named_composite([("fields", Value::unnamed_composite([raw]))]);
-        assert_eq!(first_field(&plain).unwrap(), b"hello");
+        assert_eq!(plain_bytes(&plain).unwrap(), b"hello");
         let wrapped = Value::unnamed_composite([hello]);
         let big = Value::unnamed_variant("BigRaw", [wrapped]);
-        assert_eq!(first_field(&info(big)).unwrap(), b"hello");
+        assert_eq!(plain_bytes(&info(big)).unwrap(), b"hello");
         let empty = Value::unnamed_variant("Raw0", [Value::from_bytes([])]);
-        assert_eq!(first_field(&info(empty)).unwrap(), b"");
+        assert_eq!(plain_bytes(&info(empty)).unwrap(), b"");
     }
 
     #[test]
@@ -232,20 +249,20 @@ mod tests {
         let bytes = Value::from_bytes([1; 32]);
         for name in ["Sha256", "TimelockEncrypted", "Raw", "RawHide", "None"] {
             let field = Value::unnamed_variant(name, [bytes.clone()]);
-            assert_eq!(first_field(&info(field)), None, "{name}");
+            assert_eq!(plain_bytes(&info(field)), None, "{name}");
         }
         let wide = Value::unnamed_variant("Raw1", [Value::unnamed_composite([Value::u128(256)])]);
-        assert_eq!(first_field(&info(wide)), None);
+        assert_eq!(plain_bytes(&info(wide)), None);
         let large = Value::unnamed_variant("BigRaw", [Value::from_bytes(vec![0; MAX_DATA + 1])]);
-        assert_eq!(first_field(&info(large)), None);
+        assert_eq!(plain_bytes(&info(large)), None);
         let none = Value::named_composite([("fields", Value::unnamed_composite([]))]);
-        assert_eq!(first_field(&none), None);
-        assert_eq!(first_field(&Value::u128(7)), None);
+        assert_eq!(plain_bytes(&none), None);
+        assert_eq!(plain_bytes(&Value::u128(7)), None);
         let deep = (0..10).fold(Value::from_bytes(b"x"), |inner, _| {
             Value::unnamed_composite([inner])
         });
         assert_eq!(
-            first_field(&info(Value::unnamed_variant("BigRaw", [deep]))),
+            plain_bytes(&info(Value::unnamed_variant("BigRaw", [deep]))),
             None
         );
     }

@@ -269,6 +269,27 @@ impl Hyperparameter {
         self.setter != Setter::None
     }
 
+    /// What the runtime remembers an owner's change of it by; `None` if it does not, as where only root may change it.
+    pub(crate) fn limited_as(&self) -> Option<&'static str> {
+        match self.name {
+            "bonds_reset_enabled" => Some("BondsResetEnabled"),
+            "commit_reveal_period" => Some("WeightCommitInterval"),
+            "commit_reveal_weights_enabled" => Some("CommitRevealEnabled"),
+            "immune_owner_uids_limit" => Some("ImmuneNeuronLimit"),
+            "liquid_alpha_enabled" => Some("LiquidAlphaEnabled"),
+            "transfers_enabled" => Some("TransferEnabled"),
+            "yuma3_enabled" => Some("Yuma3Enabled"),
+            "max_validators"
+            | "max_weights_limit"
+            | "min_allowed_uids"
+            | "min_non_immune_uids"
+            | "registration_allowed"
+            | "subnet_is_active"
+            | "weights_rate_limit" => None,
+            _ => Some(self.item),
+        }
+    }
+
     /// The call that sets it to the value that `text` says: `true`/`false`, a whole number, or two
     /// with a comma. `root` chooses the call for the chain's root where the owner has another one.
     ///
@@ -339,7 +360,8 @@ impl ChainState {
         Ok(near.map(|near| Freeze {
             window,
             epoch: near,
-            endless: window >= u64::from(epoch.tempo),
+            // In the block of the epoch itself the next one is a whole tempo away.
+            endless: window > u64::from(epoch.tempo),
         }))
     }
 }

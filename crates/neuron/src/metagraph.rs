@@ -250,6 +250,16 @@ impl AxonInfo {
 }
 
 impl ChainState {
+    /// Where a hotkey's axon listens in a subnet, if it has said so.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn axon(&self, netuid: u16, hotkey: AccountId) -> Result<Option<Axon>, ReadError> {
+        let key = (netuid, hotkey.0);
+        let info: Option<AxonInfo> = self.try_read(SUBTENSOR, "Axons", key).await?;
+        Ok(info.and_then(AxonInfo::axon))
+    }
+
     /// The subnet at this block. A subnet that does not exist is empty.
     ///
     /// # Errors

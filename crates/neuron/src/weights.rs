@@ -1,4 +1,4 @@
-//! When weights may be set, committed to and revealed.
+//! Commitments to weights by their hash, and when they are revealed.
 
 use agon_keys::AccountId;
 use serde::Serialize;
@@ -57,20 +57,6 @@ impl WeightCommit {
 type StoredCommit = ([u8; 32], u64, u64, u64);
 
 impl ChainState {
-    /// How many blocks must pass before a uid may set or commit to weights again; 0 means that the
-    /// next block may take them. A new uid waits as well.
-    ///
-    /// # Errors
-    /// As every read.
-    pub async fn blocks_until_weights(&self, netuid: u16, uid: u16) -> Result<u64, ReadError> {
-        let (updates, limit) = tokio::try_join!(
-            self.of_subnet::<Vec<u64>>("LastUpdate", netuid),
-            self.of_subnet::<u64>("WeightsSetRateLimit", netuid),
-        )?;
-        let last = updates.get(usize::from(uid)).copied().unwrap_or_default();
-        Ok(remaining(last, limit, self.number()))
-    }
-
     /// How many epochs after a commitment its weights are revealed.
     ///
     /// # Errors
@@ -101,27 +87,9 @@ impl ChainState {
     }
 }
 
-/// The runtime's rule: `block - last >= limit`, or never before.
-fn remaining(last: u64, limit: u64, now: u64) -> u64 {
-    match last {
-        0 => 0,
-        last => last
-            .saturating_add(limit)
-            .saturating_sub(now.saturating_add(1)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_limit_counts_from_the_next_block() {
-        assert_eq!(remaining(0, 100, 5), 0);
-        assert_eq!(remaining(50, 100, 60), 89);
-        assert_eq!(remaining(50, 100, 149), 0);
-        assert_eq!(remaining(u64::MAX, 100, 7), u64::MAX - 8);
-    }
 
     #[test]
     fn a_commitment_is_revealed_in_its_epoch() {

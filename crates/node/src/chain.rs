@@ -2,7 +2,7 @@
 
 use crate::{
     drand::Endpoint,
-    engine::{self, BeginError, Draft, Engine, ReadError, SealError, State},
+    engine::{self, BeginError, Draft, Engine, Panicked, ReadError, SealError, State},
     genesis::{self, DocumentError},
     measures,
     pool::{self, Fate, Load, Pool, Refusal},
@@ -209,7 +209,17 @@ impl Chain {
     }
 
     /// Judges a transaction and puts it into the pool.
-    pub fn submit(&self, bytes: Vec<u8>) -> Result<Submitted, SubmitError> {
+    pub async fn submit(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Submitted, SubmitError> {
+        let chain = self.clone();
+        let judged = self.engine.workers().perform(move || chain.admit(bytes));
+        let panicked = |payload| SubmitError::Read(Panicked::from(payload).into());
+        judged
+            .await
+            .unwrap_or_else(|payload| Err(panicked(payload)))
+    }
+
+    /// As [`Chain::submit`], on this thread, which needs a deep stack.
+    pub fn admit(&self, bytes: Vec<u8>) -> Result<Submitted, SubmitError> {
         let mut transaction = Transaction::decode(bytes)?;
         let hash = transaction.hash;
         let refused = |refusal| SubmitError::Refused { refusal, hash };
@@ -279,7 +289,7 @@ impl Chain {
         Ok(head)
     }
 
-    /// Judges `arrivals` as [`Chain::submit`] does, without the pool's bounds, and makes up to `count` blocks as
+    /// Judges `arrivals` as [`Chain::admit`] does, without the pool's bounds, and makes up to `count` blocks as
     /// [`Engine::rehearse`] does, the first with those that are valid; without any it makes none.
     #[cfg(feature = "fuzzing")]
     pub fn rehearse<R>(

@@ -15,6 +15,7 @@ use agon_runtime::{
     AccountId, Balance, Executive, Header, Nonce, Runtime, RuntimeCall, SubtensorModule,
     UncheckedExtrinsic, api,
     genesis::{self, Genesis, GenesisError, SetBalanceError},
+    verified,
 };
 use codec::{Decode, Encode};
 use pallet_timestamp::{Call as TimestampCall, Now};
@@ -127,8 +128,8 @@ pub struct Draft {
 pub struct Block {
     /// Its header, the state root after it included.
     pub header: Header,
-    /// Its extrinsics, each with its length prefix: what sets the time, the beacon's pulses and the shield's key where they
-    /// are due, then the transactions, each followed by what it shields.
+    /// Its extrinsics, each with its length prefix: what sets the time, the beacon's pulses where they are due, then the
+    /// transactions, each followed by what it shields.
     pub body: Vec<Vec<u8>>,
     /// The transactions in it that waited in the pool: not those that came in shielded.
     pub included: Vec<Arc<Transaction>>,
@@ -144,6 +145,11 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// The threads on which the runtime runs.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
     /// An engine with an empty cache; `endpoint` as [`beacon::due_pulses`] takes it.
     pub fn new(workers: Arc<Workers>, endpoint: Option<Endpoint>) -> Self {
         Self {
@@ -167,8 +173,8 @@ impl Engine {
     }
 
     /// Makes the block after `parent` at `time` (milliseconds since 1970, moved on where the chain's own time is
-    /// later), first setting an account's balance if asked, then trying `candidates` in order. A candidate that fails
-    /// holds back the rest of its sender's. Needs a thread with a deep stack.
+    /// later), first setting an account's balance if asked, then trying `candidates`, whose signatures have been judged,
+    /// in order. A candidate that fails holds back the rest of its sender's. Needs a thread with a deep stack.
     pub fn draft(
         &self,
         storage: &Storage,
@@ -278,15 +284,17 @@ impl State {
         self.read(move || api::dispatch(&function, &arguments))
     }
 
-    /// Judges a transaction as if it stood in the next block; `parent` is the block this state belongs to.
+    /// Judges a transaction as if it stood in the next block; `parent` is the block this state belongs to. Needs a thread
+    /// with a deep stack.
     pub fn validate(
         &self,
         extrinsic: UncheckedExtrinsic,
         parent: H256,
     ) -> Result<TransactionValidity, ReadError> {
-        self.read(move || {
-            Executive::validate_transaction(TransactionSource::External, extrinsic, parent)
-        })
+        let judge =
+            || Executive::validate_transaction(TransactionSource::External, extrinsic, parent);
+        let mut overlay = OverlayedChanges::default();
+        Ok(enter(&mut overlay, &*self.backend, judge)?)
     }
 
     /// The next nonce of an account. Reads the record itself: neither a thread nor the runtime is needed.
@@ -327,7 +335,10 @@ impl State {
 pub fn begin(genesis: &Genesis) -> Result<(Header, NodeChanges), BeginError> {
     let empty = InMemoryBackend::<BlakeTwo256>::default();
     let mut overlay = OverlayedChanges::default();
-    enter(&mut overlay, &empty, || genesis::build(genesis))??;
+    enter(&mut overlay, &empty, || {
+        shield::put_key();
+        genesis::build(genesis)
+    })??;
     let (state_root, nodes) = changes(&mut overlay, &empty).map_err(BeginError::Trie)?;
     let no_extrinsics = sp_trie::empty_trie_root::<sp_trie::LayoutV1<BlakeTwo256>>();
     Ok((
@@ -401,20 +412,17 @@ fn block(
 
     before(overlay)?;
     let mut body = vec![inherent];
-    let pulses = enter(overlay, backend, || beacon::due_pulses(endpoint))?;
-    let key = enter(overlay, backend, shield::due_announcement)?;
-    for (what, inherent) in [("the beacon's pulses", pulses), ("the shield's key", key)] {
-        let Some(inherent) = inherent else { continue };
-        let bytes = inherent.encode();
-        match attempt(overlay, backend, || Executive::apply_extrinsic(inherent)) {
+    if let Some(pulses) = enter(overlay, backend, || beacon::due_pulses(endpoint))? {
+        let bytes = pulses.encode();
+        match attempt(overlay, backend, || Executive::apply_extrinsic(pulses)) {
             Ok(Ok(outcome)) => {
                 body.push(bytes);
                 if let Err(error) = outcome {
-                    tracing::error!(?error, "refused: {what}");
+                    tracing::error!(?error, "the beacon's pulses were refused");
                 }
             }
-            Ok(Err(error)) => tracing::error!(?error, "left out: {what}"),
-            Err(panicked) => tracing::error!(%panicked, "left out: {what}"),
+            Ok(Err(error)) => tracing::error!(?error, "the beacon's pulses were left out"),
+            Err(panicked) => tracing::error!(%panicked, "the beacon's pulses were left out"),
         }
     }
     let (mut included, mut invalid) = (Vec::new(), Vec::new());
@@ -424,7 +432,7 @@ fn block(
             continue;
         }
         let outcome = attempt(overlay, backend, || {
-            Executive::apply_extrinsic(candidate.extrinsic.clone())
+            verified::apply(candidate.extrinsic.clone(), candidate.bytes.clone())
         });
         match outcome {
             Ok(Ok(outcome)) => {

@@ -49,7 +49,7 @@ impl Bench {
         let chain = self.chain.clone();
         let sealed = self.workers.run(move || {
             for transaction in transactions {
-                chain.submit(transaction).expect("it is taken");
+                chain.admit(transaction).expect("it is taken");
             }
             chain.seal(&[time], None).expect("a block is made");
             assert_eq!(chain.load().ready, 0, "one stands in no block");

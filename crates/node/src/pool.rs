@@ -36,7 +36,8 @@ pub enum Refusal {
     /// The same bytes are waiting already.
     #[error("the transaction is in the pool already")]
     AlreadyImported,
-    /// Another transaction of the account with the same nonce is waiting.
+    /// Another transaction of the account with the same nonce is waiting. A tip changes nothing: as publicly, all signed
+    /// transactions have one priority, and only a higher one could replace what waits.
     #[error("another transaction with the same nonce is waiting")]
     NonceTaken,
     /// The account has used the nonce.

@@ -40,17 +40,12 @@ pub enum OpenError {
     Decode(#[from] DecodeError),
 }
 
-/// The extrinsic that announces the author's key, where clients do not know it yet. Call it inside a block, in the
-/// runtime's externalities.
-pub fn due_announcement() -> Option<UncheckedExtrinsic> {
-    let is_known = shield::NextKey::<Runtime>::get().is_some_and(|key| key[..] == PUBLIC_KEY[..]);
-    if is_known {
-        return None;
-    }
-    let call = shield::Call::announce_next_key {
-        enc_key: Some(BoundedVec::truncate_from(PUBLIC_KEY.clone())),
-    };
-    Some(UncheckedExtrinsic::new_bare(RuntimeCall::MevShield(call)))
+/// Writes the author's key where clients look for it, so that the very first transaction can be a shielded one. Call it
+/// when the first state is made, in the runtime's externalities.
+pub fn put_key() {
+    let key = BoundedVec::truncate_from(PUBLIC_KEY.clone());
+    shield::CurrentKey::<Runtime>::put(key.clone());
+    shield::NextKey::<Runtime>::put(key);
 }
 
 /// The transaction inside a shielded one; none if `extrinsic` shields nothing. The inner one is bounded as any other

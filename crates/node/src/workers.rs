@@ -13,12 +13,16 @@ use std::{
     },
     thread,
 };
+use tokio::sync::oneshot;
 
 /// The stack the runtime runs on: calls nested as deeply as FRAME allows need more than a thread's default. Its pages
 /// cost nothing until they are touched.
 pub const STACK_BYTES: usize = 16 << 20;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// What a panic carries.
+type Payload = Box<dyn Any + Send>;
 
 /// The threads. They end when this is dropped and what was asked of them is done.
 pub struct Workers(Sender<Job>);
@@ -47,24 +51,39 @@ impl Workers {
         Ok(Self(jobs))
     }
 
-    /// Runs `f` on one of the threads and waits for its result; errs with the payload when `f` panics.
+    /// Runs `f` on one of the threads; errs with the payload when `f` panics. `f` runs to its end even if nobody waits.
+    pub async fn perform<R: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Payload> {
+        let (answer, result) = oneshot::channel();
+        self.enqueue(f, |outcome| drop(answer.send(outcome)))?;
+        result.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// As [`Workers::perform`], and waits for the result on this thread.
     pub fn run<R: Send + 'static>(
         &self,
         f: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Box<dyn Any + Send>> {
+    ) -> Result<R, Payload> {
         let (answer, result) = channel();
-        let job = move || {
-            // What `f` holds is gone when the answer is out.
-            let outcome = catch_unwind(AssertUnwindSafe(f));
-            let _ = answer.send(outcome);
-        };
-        self.0
-            .send(Box::new(job))
-            .map_err(|_| Box::new("the runtime threads have ended") as Box<dyn Any + Send>)?;
-        result
-            .recv()
-            .unwrap_or_else(|_| Err(Box::new("a runtime thread has ended")))
+        self.enqueue(f, move |outcome| drop(answer.send(outcome)))?;
+        result.recv().unwrap_or_else(|_| Err(ended()))
     }
+
+    fn enqueue<R>(
+        &self,
+        f: impl FnOnce() -> R + Send + 'static,
+        answer: impl FnOnce(Result<R, Payload>) + Send + 'static,
+    ) -> Result<(), Payload> {
+        // What `f` holds is gone when the answer is out.
+        let job = move || answer(catch_unwind(AssertUnwindSafe(f)));
+        self.0.send(Box::new(job)).map_err(|_| ended())
+    }
+}
+
+fn ended() -> Payload {
+    Box::new("the runtime threads have ended")
 }
 
 fn work(waiting: &Mutex<Receiver<Job>>) {

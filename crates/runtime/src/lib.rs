@@ -40,6 +40,8 @@ pub mod subtensor;
 #[warn(missing_docs)]
 pub mod swap;
 #[warn(missing_docs)]
+pub mod verified;
+#[warn(missing_docs)]
 pub mod yuma;
 
 pub use apis::api;

@@ -5,4 +5,5 @@ mod connecting;
 mod participating;
 mod reading;
 mod submitting;
+mod waiting;
 mod world;

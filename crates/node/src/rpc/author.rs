@@ -10,7 +10,6 @@ use jsonrpsee::{
 use serde_json::json;
 use sp_core::{Bytes, H256};
 use std::sync::Arc;
-use tokio::task::spawn_blocking;
 
 pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     module.register_async_method("author_submitExtrinsic", |params, api, _| async move {
@@ -41,11 +40,8 @@ pub fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 async fn submit(params: &Params<'_>, api: &Arc<Api>) -> Result<Submitted, ErrorObjectOwned> {
     let bytes: Bytes = params.one()?;
     let _turn = api.submissions.acquire().await.map_err(error::client)?;
-    let chain = api.chain.clone();
-    let submitted = spawn_blocking(move || chain.submit(bytes.0))
-        .await
-        .map_err(error::client)?
-        .inspect_err(|_| measures::refused())?;
+    let submitted = api.chain.submit(bytes.0).await;
+    let submitted = submitted.inspect_err(|_| measures::refused())?;
     if submitted.ready {
         api.author.wake();
     }
