@@ -1,8 +1,9 @@
 //! Bytes as transactions: what a node makes of them, and of the blocks after.
 //!
 //! A first byte of 0: the rest arrives as it is. 1: the rest is a list of calls, each behind a byte that says who signs
-//! it, which a client has brought into the form of transactions. 2: the same, but the calls are drawn. No panic is
-//! allowed anywhere, though a node survives most of them, and what strangers do must leave the books in order.
+//! it, which a client has brought into the form of transactions. 2: the same, but the calls are drawn. 3: what is drawn
+//! comes shielded. No panic is allowed anywhere, though a node survives most of them, and what strangers do must leave
+//! the books in order.
 
 #![no_main]
 
@@ -25,6 +26,7 @@ use std::{
 const RAW: u8 = 0;
 const CALLS: u8 = 1;
 const DRAWN: u8 = 2;
+const SHIELDED: u8 = 3;
 /// The most calls of one input.
 const MOST: usize = 8;
 /// How deeply calls may be nested here, where no client signs deeper ones. As raw bytes they may.
@@ -73,7 +75,7 @@ fn arrivals(stage: &Stage, data: &[u8]) -> Option<(Vec<Vec<u8>>, bool)> {
                 rest = encoded;
                 RuntimeCall::decode_with_depth_limit(DEPTH, &mut rest).ok()?
             }
-            DRAWN => {
+            DRAWN | SHIELDED => {
                 let (call, left) = TYPES.draw(encoded)?;
                 rest = left;
                 call
@@ -88,7 +90,10 @@ fn arrivals(stage: &Stage, data: &[u8]) -> Option<(Vec<Vec<u8>>, bool)> {
             eprintln!("{}: {call:?}", SIGNERS[signer]);
         }
         in_order &= signer != ROOT && !burns(&call);
-        arrivals.push(stage.sign(&mut nonces, signer, call));
+        arrivals.push(match *form {
+            SHIELDED => stage.shield(&mut nonces, signer, call)?,
+            _ => stage.sign(&mut nonces, signer, call),
+        });
     }
     (!arrivals.is_empty()).then_some((arrivals, in_order))
 }
@@ -210,8 +215,9 @@ fn seeds(stage: &Stage) -> Vec<(&'static str, Vec<u8>)> {
     };
     vec![
         ("raw", [&[RAW][..], &raw].concat()),
-        ("drawn", drawn(7)),
-        ("drawn-more", drawn(101)),
+        ("drawn", drawn(DRAWN, 7)),
+        ("drawn-more", drawn(DRAWN, 101)),
+        ("shielded", drawn(SHIELDED, 37)),
         ("transfer", calls(vec![("Bob", transfer.clone())])),
         ("weights", calls(vec![("Eve", weights())])),
         (
@@ -430,7 +436,7 @@ fn seeds(stage: &Stage) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Bytes without a plan.
-fn drawn(step: usize) -> Vec<u8> {
+fn drawn(form: u8, step: usize) -> Vec<u8> {
     let bytes = (0..64).map(|at| (at * step) as u8);
-    [DRAWN].into_iter().chain(bytes).collect()
+    [form].into_iter().chain(bytes).collect()
 }

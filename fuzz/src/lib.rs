@@ -1,14 +1,18 @@
 //! What the fuzz targets share: a chain on which something can be done, signatures, and how seeds are written.
 
 pub mod draw;
+pub mod shield;
 
 use agon_node::{fuzzing::Bench, genesis};
 use agon_runtime::{
-    AccountId, Nonce, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION, admin_utils,
-    subtensor,
+    AccountId, Drand, Nonce, Runtime, RuntimeCall, TxExtension, UncheckedExtrinsic, VERSION,
+    admin_utils,
+    shield::{MAX_PERIOD, NextKey},
+    subtensor::{self, SubnetEpochIndex, Uids, ValidatorPermit, Weights},
 };
 use agon_timelock::{BeaconKey, Ciphertext, Randomness};
 use codec::Encode;
+use shield::Shield;
 use sp_core::{H256, Hasher, Pair, sr25519};
 use sp_runtime::{MultiSignature, generic::Era, traits::BlakeTwo256};
 use std::{env, fs, path::Path, sync::LazyLock};
@@ -27,6 +31,9 @@ pub const SIGNERS: [&str; 6] = ["Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdi
 const BEGIN: u64 = 1_700_000_000_000;
 /// Seconds from one round of the beacon to the next: so many that the chain sees only one.
 const PERIOD: u32 = 1_000_000_000;
+/// The blocks in which the stage is set.
+const ACTS: u64 = 4;
+const IMMORTAL: Era = Era::Immortal;
 
 static PAIRS: LazyLock<Vec<sr25519::Pair>> =
     LazyLock::new(|| SIGNERS.map(genesis::development_pair).into());
@@ -59,6 +66,7 @@ pub struct Stage {
     pub genesis: H256,
     /// The next nonces.
     pub nonces: Nonces,
+    shield: Shield,
 }
 
 impl Stage {
@@ -73,49 +81,93 @@ impl Stage {
         beacon.period = PERIOD;
         beacon.genesis_time = 0;
         let bench = Bench::begin(&start).expect("a chain in memory");
-        let mut stage = Self {
-            genesis: bench.head(),
-            bench,
-            nonces: Nonces::default(),
-        };
+        let genesis = bench.head();
         let mut nonces = Nonces::default();
-        let acts = [founding(), joining(), staking(), taking_part()];
+        let acts: [_; ACTS as usize] = [founding(), joining(), staking(), taking_part()];
         for (number, calls) in acts.into_iter().enumerate() {
             let calls = calls
                 .into_iter()
-                .map(|(name, call)| stage.sign(&mut nonces, position(name), call))
+                .map(|(name, call)| {
+                    let signer = position(name);
+                    let nonce = take(&mut nonces, signer);
+                    sign(signer, nonce, genesis, IMMORTAL, genesis, call)
+                })
                 .collect();
-            stage.bench.seal(calls, BEGIN + 12_000 * number as u64);
+            bench.seal(calls, BEGIN + 12_000 * number as u64);
         }
-        stage.nonces = nonces;
-        let (_, is_set) = stage.bench.rehearse(vec![], 1, || {
-            [OPEN, OPEN + 1].into_iter().all(|netuid| {
-                subtensor::Uids::<Runtime>::get(netuid, account("Eve")).is_some()
-                    && subtensor::Uids::<Runtime>::get(netuid, account("Ferdie")).is_some()
-                    && subtensor::ValidatorPermit::<Runtime>::get(netuid)[1]
-                    && subtensor::SubnetEpochIndex::<Runtime>::get(netuid) > 0
-            }) && !subtensor::Weights::<Runtime>::get(OPEN, 1).is_empty()
-                && agon_runtime::drand::Pallet::<Runtime>::signature_of(ROUND).is_some()
-        });
+        let (_, (is_set, key)) =
+            bench.rehearse(vec![], 0, || (is_set(), NextKey::<Runtime>::get()));
         assert!(is_set, "a call that sets the stage has failed");
-        stage
+        Self {
+            bench,
+            genesis,
+            nonces,
+            shield: Shield::new(&key.expect("a new chain has one")),
+        }
     }
 
     /// A call as the transaction that a client of this account sends, which uses its next nonce.
     pub fn sign(&self, nonces: &mut Nonces, signer: usize, call: RuntimeCall) -> Vec<u8> {
-        let nonce = nonces[signer];
-        nonces[signer] += 1;
-        sign(&PAIRS[signer], nonce, self.genesis, call)
+        let nonce = take(nonces, signer);
+        sign(signer, nonce, self.genesis, IMMORTAL, self.genesis, call)
+    }
+
+    /// The same, brought encrypted by another transaction, Dave's; none if it is too long for that.
+    pub fn shield(&self, nonces: &mut Nonces, signer: usize, call: RuntimeCall) -> Option<Vec<u8>> {
+        let carrier = position("Dave");
+        let nonce = take(nonces, carrier);
+        let ciphertext = self.shield.encrypt(&self.sign(nonces, signer, call));
+        let ciphertext = ciphertext.try_into().ok()?;
+        let call = agon_runtime::shield::Call::submit_encrypted { ciphertext }.into();
+        // What is encrypted must not live long; an era begins with the newest block.
+        let era = Era::mortal(MAX_PERIOD, ACTS);
+        Some(sign(
+            carrier,
+            nonce,
+            self.genesis,
+            era,
+            self.bench.head(),
+            call,
+        ))
     }
 }
 
-fn sign(pair: &sr25519::Pair, nonce: Nonce, genesis: H256, call: RuntimeCall) -> Vec<u8> {
+/// Whether every call that sets the stage has done what it is there for.
+fn is_set() -> bool {
+    let is_inhabited = |netuid| {
+        let is_neuron = |name| Uids::<Runtime>::get(netuid, account(name)).is_some();
+        is_neuron("Eve")
+            && is_neuron("Ferdie")
+            && ValidatorPermit::<Runtime>::get(netuid)[1]
+            && SubnetEpochIndex::<Runtime>::get(netuid) > 0
+    };
+    [OPEN, OPEN + 1].into_iter().all(is_inhabited)
+        && !Weights::<Runtime>::get(OPEN, 1).is_empty()
+        && Drand::signature_of(ROUND).is_some()
+}
+
+fn take(nonces: &mut Nonces, signer: usize) -> Nonce {
+    let nonce = nonces[signer];
+    nonces[signer] += 1;
+    nonce
+}
+
+/// A transaction as clients make them; `birth` is the hash of the era's first block.
+fn sign(
+    signer: usize,
+    nonce: Nonce,
+    genesis: H256,
+    era: Era,
+    birth: H256,
+    call: RuntimeCall,
+) -> Vec<u8> {
+    let pair = &PAIRS[signer];
     let extension: TxExtension = (
         frame_system::CheckNonZeroSender::new(),
         frame_system::CheckSpecVersion::new(),
         frame_system::CheckTxVersion::new(),
         frame_system::CheckGenesis::new(),
-        agon_runtime::shield::CheckMortality(Era::Immortal),
+        agon_runtime::shield::CheckMortality(era),
         frame_system::CheckNonce::from(nonce),
         frame_system::CheckWeight::new(),
         pallet_transaction_payment::ChargeTransactionPayment::from(0),
@@ -128,7 +180,7 @@ fn sign(pair: &sr25519::Pair, nonce: Nonce, genesis: H256, call: RuntimeCall) ->
         VERSION.spec_version,
         VERSION.transaction_version,
         genesis,
-        genesis,
+        birth,
         None::<[u8; 32]>,
     );
     let mut payload = (&call, &extension, implicit).encode();
