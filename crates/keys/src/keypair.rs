@@ -144,18 +144,32 @@ impl fmt::Debug for Keypair {
 }
 
 /// Whether `account` signed `message`, as it is or wrapped in `<Bytes>` and `</Bytes>`, as browser extensions sign.
+///
+/// The signature tells its scheme: sr25519 sets the highest bit, which in an ed25519 signature is never set.
 pub fn verify(account: &AccountId, message: &[u8], signature: &[u8; 64]) -> bool {
+    verify_exactly(account, message, signature)
+        || verify_exactly(
+            account,
+            &[b"<Bytes>", message, b"</Bytes>"].concat(),
+            signature,
+        )
+}
+
+/// As [`verify`], but of the message as it is only: where no person signs, no browser does.
+pub fn verify_exactly(account: &AccountId, message: &[u8], signature: &[u8; 64]) -> bool {
+    if signature[63] & 0x80 == 0 {
+        let signature = ed25519_dalek::Signature::from_bytes(signature);
+        return ed25519_dalek::VerifyingKey::from_bytes(&account.0)
+            .is_ok_and(|key| key.verify_strict(message, &signature).is_ok());
+    }
     let (Ok(key), Ok(signature)) = (
         PublicKey::from_bytes(&account.0),
         Signature::from_bytes(signature),
     ) else {
         return false;
     };
-    let signed = |message: &[u8]| {
-        key.verify_simple(SIGNING_CONTEXT, message, &signature)
-            .is_ok()
-    };
-    signed(message) || signed(&[b"<Bytes>", message, b"</Bytes>"].concat())
+    key.verify_simple(SIGNING_CONTEXT, message, &signature)
+        .is_ok()
 }
 
 /// Follows a path of `//hard` and `/soft` junctions; every junction starts with a slash.

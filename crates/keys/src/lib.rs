@@ -22,6 +22,6 @@ pub mod wallet;
 
 pub use account::{AccountError, AccountId};
 pub use keyfile::Password;
-pub use keypair::{Keypair, UriError, verify};
+pub use keypair::{Keypair, UriError, verify, verify_exactly};
 pub use mnemonic::{Mnemonic, MnemonicError};
 pub use wallet::Wallet;

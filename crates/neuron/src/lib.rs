@@ -17,15 +17,18 @@
 //! a second transaction because the first one got no answer; it waits for nothing without a
 //! deadline; and it panics on nothing that a chain may say.
 
+pub mod axon;
 mod call;
 mod client;
 mod commit;
 mod commitments;
 mod connection;
+pub mod dendrite;
 mod hash;
 mod hyperparameters;
 mod limits;
 mod metagraph;
+pub mod peer;
 mod sealed;
 mod signer;
 mod stake;

@@ -1,0 +1,6 @@
+//! Axon and dendrite over real sockets, with each other and with peers that misbehave.
+
+mod answering;
+mod asking;
+mod attacks;
+mod world;
