@@ -130,16 +130,8 @@ impl Asked {
             headers.insert(SIGNATURE, signature);
         }
         if let Some(wait) = retry_after {
-            headers.insert(
-                header::RETRY_AFTER,
-                wait.as_secs_f64()
-                    .ceil()
-                    .min(3_600.0)
-                    .max(1.0)
-                    .to_string()
-                    .parse()
-                    .unwrap_or(HeaderValue::from_static("1")),
-            );
+            let seconds = wait.as_secs().saturating_add(1).min(3_600);
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         self.describe(&mut response, message);
         response
