@@ -2,8 +2,10 @@
 
 mod chain;
 pub mod node;
+mod wallet;
 
 pub use chain::*;
+pub use wallet::*;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -94,136 +96,6 @@ pub struct Up {
     #[arg(long = "training.effort", value_name = "X", default_value_t = 1.0, value_parser = effort)]
     pub training_effort: f64,
     /// Print one JSON document at the end and nothing else on standard output.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Wallet {
-    #[command(subcommand)]
-    pub verb: WalletVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum WalletVerb {
-    /// Create a coldkey, show its words once and encrypt its file.
-    NewColdkey(NewKey),
-    /// Create a hotkey and show its words once.
-    NewHotkey(NewKey),
-    /// Make a coldkey's file again from its words or seed.
-    RegenColdkey(RegenerateKey),
-    /// Make a hotkey's file again from its words or seed.
-    RegenHotkey(RegenerateKey),
-    /// List the wallets with their addresses.
-    List(ListWallets),
-    /// Sign a message with the coldkey or the hotkey.
-    Sign(SignMessage),
-    /// Show what a coldkey holds.
-    Balance(ShowBalance),
-    /// Send TAO.
-    Transfer(Transfer),
-    /// Show a wallet's hotkeys with their places on the subnets.
-    Overview(Overview),
-    /// Take TAO from a development chain.
-    Faucet(Faucet),
-}
-
-#[derive(Debug, Args)]
-pub struct WalletPlace {
-    /// Wallet name.
-    #[arg(
-        long = "wallet.name",
-        value_name = "NAME",
-        env = "BT_WALLET_NAME",
-        default_value = "default"
-    )]
-    pub name: String,
-    /// Hotkey name.
-    #[arg(
-        long = "wallet.hotkey",
-        value_name = "NAME",
-        env = "BT_WALLET_HOTKEY",
-        default_value = "default"
-    )]
-    pub hotkey: String,
-    /// Directory of the wallets; default: ~/.bittensor/wallets.
-    #[arg(long = "wallet.path", value_name = "DIR", env = "BT_WALLET_PATH")]
-    pub path: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct Sealing {
-    /// Leave the key file in plain text. Hotkeys are plain unless a password is given.
-    #[arg(long)]
-    pub no_password: bool,
-    /// Read the password from the first line of this file instead of asking for it.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_password")]
-    pub password_file: Option<PathBuf>,
-    /// Replace a key that is already there. Its funds are lost unless you have its words.
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Print the result as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct NewKey {
-    #[command(flatten)]
-    pub place: WalletPlace,
-    #[command(flatten)]
-    pub sealing: Sealing,
-    /// Number of words: 12, 15, 18, 21 or 24.
-    #[arg(
-        long = "n_words",
-        visible_alias = "n-words",
-        value_name = "N",
-        default_value_t = 12
-    )]
-    pub words: usize,
-}
-
-#[derive(Debug, Args)]
-pub struct RegenerateKey {
-    #[command(flatten)]
-    pub place: WalletPlace,
-    #[command(flatten)]
-    pub sealing: Sealing,
-    /// The words; asked for when neither they nor a seed are given.
-    #[arg(long, value_name = "WORDS", conflicts_with = "seed")]
-    pub mnemonic: Option<String>,
-    /// The 32-byte seed in hex.
-    #[arg(long, value_name = "HEX")]
-    pub seed: Option<String>,
-    /// A derived key such as //Alice, a well-known key of development chains.
-    #[arg(long, value_name = "URI", conflicts_with_all = ["mnemonic", "seed"])]
-    pub uri: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct ListWallets {
-    /// Directory of the wallets; default: ~/.bittensor/wallets.
-    #[arg(long = "wallet.path", value_name = "DIR", env = "BT_WALLET_PATH")]
-    pub path: Option<PathBuf>,
-    /// Print the list as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct SignMessage {
-    #[command(flatten)]
-    pub place: WalletPlace,
-    /// What to sign.
-    #[arg(long, value_name = "TEXT")]
-    pub message: String,
-    /// Sign with the hotkey instead of the coldkey.
-    #[arg(long)]
-    pub use_hotkey: bool,
-    /// Read the password from the first line of this file instead of asking for it.
-    #[arg(long, value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
-    /// Print address and signature as JSON.
     #[arg(long)]
     pub json: bool,
 }

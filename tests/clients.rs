@@ -97,6 +97,7 @@ fn script_status(
         .arg("--verbose")
         .env_clear()
         .env("HOME", home)
+        .env("AGON", env!("CARGO_BIN_EXE_agon"))
         .env("AGON_NODE_URL", url)
         .env("PATH", env::var_os("PATH").unwrap_or_default())
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -133,7 +134,7 @@ macro_rules! scripts {
 
 scripts! {
     BLOCK_TIME: reads money subnet neuron stake weights metagraph commitments btcli_rules btcli_wallet
-    btcli_stake
+    btcli_stake wallets
 }
 
 scripts! {

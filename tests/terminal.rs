@@ -418,6 +418,25 @@ fn money_moves_once() {
 }
 
 #[test]
+fn an_ed25519_key_sends_money() {
+    let world = World::start(Duration::from_millis(20), true);
+    let made = "wallet regen-coldkey --wallet.name edward --uri //Edward --crypto-type ed25519";
+    let made: Vec<&str> = made.split(' ').collect();
+    let made = world
+        .place
+        .json(&[&made[..], &["--no-password", "--json"]].concat());
+    let edward = address(&made["address"]);
+    world.ok(&format!("wallet faucet --ss58 {edward} --amount 10"));
+    let sent = world.done(&format!(
+        "wallet transfer --wallet.name edward --dest {} --amount 4 --yes",
+        world.hotkey
+    ));
+    assert_eq!(world.free(world.hotkey), 4 * TAO);
+    let fee = sent["fee_rao"].as_u64().unwrap();
+    assert_eq!(world.free(edward), 6 * TAO - fee);
+}
+
+#[test]
 fn only_a_development_chain_gives_tao_away() {
     let said = World::new(Duration::from_millis(20)).mistake("wallet faucet");
     assert!(said.contains("--dev"), "{said}");

@@ -13,7 +13,7 @@ const CHECKSUM_LENGTH: usize = 2;
 /// The longest address: two bytes of prefix, the key and the checksum in base 58 are at most 50 characters.
 const MAX_ADDRESS_LENGTH: usize = 50;
 
-/// An account: the 32 bytes of an sr25519 public key.
+/// An account: the 32 bytes of a public key.
 ///
 /// It prints as an SS58 address with prefix 42 and is read from an address with any prefix, in text and in serde.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

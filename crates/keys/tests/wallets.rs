@@ -5,8 +5,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use agon_keys::keyfile::{self, KeyFileError, Protection};
-use agon_keys::wallet::{self, Keeping, WalletError};
-use agon_keys::{Keypair, Mnemonic, Password, Wallet, verify};
+use agon_keys::wallet::{self, Keeping, Part, Problem, WalletError};
+use agon_keys::{Keypair, Mnemonic, Password, Scheme, Wallet, verify};
 use proptest::prelude::*;
 
 const PLAIN: Keeping<'_> = Keeping {
@@ -86,7 +86,7 @@ fn new_keys_lie_where_other_wallets_look_and_nobody_else_can_read_them() {
     assert!(verify(&hot, b"message", &signature));
 }
 
-/// One of the two tests that pay for the full Argon2.
+/// One of the three tests that pay for the full Argon2.
 #[test]
 fn an_encrypted_coldkey_opens_with_its_password_only() {
     let home = home();
@@ -180,6 +180,188 @@ fn of_many_that_create_one_key_at_once_one_wins() {
     assert_eq!(wallet.hotkey_account().unwrap(), account);
 }
 
+/// Opens Argon2 twice; the legacy format itself is fast.
+#[test]
+fn a_legacy_file_is_rewritten_and_only_with_its_password() {
+    let home = home();
+    let wallet = wallet(&home);
+    let legacy = include_bytes!("vectors/ansible");
+    fs::create_dir_all(wallet.coldkey_path().parent().unwrap()).unwrap();
+    fs::write(wallet.coldkey_path(), legacy).unwrap();
+    let right = Password::new("bittensor-test".into());
+    let wrong = Password::new("something else".into());
+    let weak = Password::new("12345".into());
+
+    for (password, new_password) in [(&wrong, &right), (&right, &weak)] {
+        let error = wallet.update(Part::Coldkey, password, new_password);
+        assert!(matches!(error, Err(WalletError::KeyFile { .. })));
+        assert_eq!(fs::read(wallet.coldkey_path()).unwrap(), legacy);
+    }
+    let updated = wallet.update(Part::Coldkey, &right, &right).unwrap();
+    assert_eq!(updated, Protection::AnsibleVault);
+    assert_eq!(wallet.coldkey_protection().unwrap(), Protection::Nacl);
+    assert_eq!(mode(&wallet.coldkey_path()), 0o600);
+    assert_eq!(names(wallet.coldkey_path().parent().unwrap()), ["coldkey"]);
+    let opened = wallet.open_coldkey(Some(&right)).unwrap();
+    assert_eq!(
+        opened.account().to_string(),
+        "5EPCUjPxiHAcNooYipQFWr9NmmXJKpNG5RhcntXwbtUySrgH"
+    );
+    // Nothing is left to do, and no password is tried.
+    let again = wallet.update(Part::Coldkey, &wrong, &wrong).unwrap();
+    assert_eq!(again, Protection::Nacl);
+    assert!(matches!(
+        wallet.update(Part::Hotkey, &right, &right),
+        Err(WalletError::Missing(_))
+    ));
+}
+
+#[test]
+fn a_public_file_is_written_from_an_address() {
+    let home = home();
+    let wallet = wallet(&home);
+    let write = |account, overwrite| {
+        wallet.regenerate_public(Part::Coldkey, account, Scheme::Sr25519, overwrite)
+    };
+    write(alice().account(), false).unwrap();
+    assert_eq!(wallet.coldkey_account().unwrap(), alice().account());
+    assert_eq!(mode(&wallet.coldkey_public_path()), 0o600);
+    write(alice().account(), false).unwrap();
+    assert!(matches!(
+        write(bob().account(), false),
+        Err(WalletError::Exists(path)) if path == wallet.coldkey_public_path()
+    ));
+    write(bob().account(), true).unwrap();
+    assert_eq!(wallet.coldkey_account().unwrap(), bob().account());
+
+    // Never the address of another key beside a key.
+    wallet.regenerate_hotkey(&alice(), PLAIN).unwrap();
+    assert!(matches!(
+        wallet.regenerate_public(Part::Hotkey, bob().account(), Scheme::Sr25519, true),
+        Err(WalletError::Mismatch { actual, .. }) if actual == alice().account()
+    ));
+    fs::remove_file(wallet.hotkey_public_path()).unwrap();
+    wallet
+        .regenerate_public(Part::Hotkey, alice().account(), Scheme::Sr25519, false)
+        .unwrap();
+    assert!(wallet.open_hotkey(None).is_ok());
+}
+
+#[test]
+fn an_ed25519_key_is_kept_and_opened() {
+    let home = home();
+    let wallet = wallet(&home);
+    let key = Keypair::from_uri_in(Scheme::Ed25519, "//Alice").unwrap();
+    wallet.regenerate_hotkey(&key, PLAIN).unwrap();
+    let opened = wallet.open_hotkey(None).unwrap();
+    assert_eq!(opened.scheme(), Scheme::Ed25519);
+    let signature = opened.sign(b"message");
+    assert!(verify(
+        &wallet.hotkey_account().unwrap(),
+        b"message",
+        &signature
+    ));
+    let inspection = wallet.inspect().unwrap();
+    assert_eq!(inspection.hotkeys[0].1.scheme, Some(Scheme::Ed25519));
+}
+
+#[test]
+fn an_inspection_tells_what_is_wrong_and_opens_nothing() {
+    let home = home();
+    let wallet = wallet(&home);
+    assert!(matches!(wallet.inspect(), Err(WalletError::Missing(_))));
+    wallet.regenerate_coldkey(&alice(), PLAIN).unwrap();
+    wallet.regenerate_hotkey(&bob(), PLAIN).unwrap();
+    let hotkey = |name: &str| Wallet::new(home.path().join("wallets"), "alpha", name).unwrap();
+    hotkey("bare").regenerate_hotkey(&bob(), PLAIN).unwrap();
+    fs::remove_file(hotkey("bare").hotkey_public_path()).unwrap();
+    fs::write(hotkey("broken").hotkey_path(), "{").unwrap();
+    hotkey("exchanged")
+        .regenerate_hotkey(&bob(), PLAIN)
+        .unwrap();
+    fs::copy(
+        wallet.coldkey_public_path(),
+        hotkey("exchanged").hotkey_public_path(),
+    )
+    .unwrap();
+    fs::write(
+        hotkey("old").hotkey_path(),
+        include_bytes!("vectors/fernet"),
+    )
+    .unwrap();
+    hotkey("shared").regenerate_hotkey(&bob(), PLAIN).unwrap();
+    for (path, mode) in [
+        (hotkey("shared").hotkey_path(), 0o644),
+        (hotkey("shared").hotkey_public_path(), 0o664),
+    ] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for name in ["broken", "old"] {
+        let path = hotkey(name).hotkey_path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    // An address whose key is elsewhere is in order.
+    hotkey("watched").regenerate_hotkey(&bob(), PLAIN).unwrap();
+    fs::remove_file(hotkey("watched").hotkey_path()).unwrap();
+
+    let inspection = wallet.inspect().unwrap();
+    assert!(inspection.problems.is_empty());
+    let coldkey = &inspection.coldkey;
+    assert_eq!(coldkey.path, wallet.coldkey_path());
+    assert_eq!(coldkey.account, Some(alice().account()));
+    assert_eq!(coldkey.scheme, Some(Scheme::Sr25519));
+    assert_eq!(coldkey.protection, Some(Protection::Plain));
+    assert!(matches!(coldkey.problems[..], [Problem::PlainColdkey(_)]));
+
+    let names: Vec<_> = inspection.hotkeys.iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "bare",
+            "broken",
+            "exchanged",
+            "old",
+            "one",
+            "shared",
+            "watched"
+        ]
+    );
+    let keys: Vec<_> = inspection.hotkeys.iter().map(|(_, key)| key).collect();
+    let [bare, broken, exchanged, old, one, shared, watched] = keys[..] else {
+        unreachable!("seven were named");
+    };
+    assert_eq!(bare.account, Some(bob().account()));
+    assert!(matches!(bare.problems[..], [Problem::NoPublicFile(_)]));
+    assert_eq!(broken.account, None);
+    assert!(matches!(
+        broken.problems[..],
+        [
+            Problem::NoPublicFile(_),
+            Problem::Wallet(WalletError::KeyFile { .. })
+        ]
+    ));
+    assert!(matches!(
+        exchanged.problems[..],
+        [Problem::Wallet(WalletError::Mismatch { .. })]
+    ));
+    assert_eq!(old.protection, Some(Protection::Fernet));
+    assert!(matches!(
+        old.problems[..],
+        [Problem::NoPublicFile(_), Problem::Legacy { .. }]
+    ));
+    assert!(one.problems.is_empty());
+    assert!(matches!(
+        shared.problems[..],
+        [
+            Problem::OpenToOthers { mode: 0o644, .. },
+            Problem::OpenToOthers { mode: 0o664, .. }
+        ]
+    ));
+    assert_eq!(watched.account, Some(bob().account()));
+    assert_eq!(watched.protection, None);
+    assert!(watched.problems.is_empty());
+}
+
 #[test]
 fn a_coldkey_kept_elsewhere_has_an_address_and_can_come_home() {
     let home = home();
@@ -187,7 +369,7 @@ fn a_coldkey_kept_elsewhere_has_an_address_and_can_come_home() {
     fs::create_dir_all(wallet.coldkey_path().parent().unwrap()).unwrap();
     fs::write(
         wallet.coldkey_public_path(),
-        keyfile::encode_account(&alice().account()),
+        keyfile::encode_public(&alice().account(), Scheme::Sr25519),
     )
     .unwrap();
     assert_eq!(wallet.coldkey_account().unwrap(), alice().account());
@@ -241,7 +423,7 @@ fn an_exchanged_public_file_is_noticed() {
     wallet.regenerate_coldkey(&alice(), PLAIN).unwrap();
     fs::write(
         wallet.coldkey_public_path(),
-        keyfile::encode_account(&bob().account()),
+        keyfile::encode_public(&bob().account(), Scheme::Sr25519),
     )
     .unwrap();
     assert!(matches!(
@@ -341,7 +523,7 @@ fn a_list_shows_what_there_is_and_what_is_wrong() {
     fs::remove_file(cold.hotkey_path()).unwrap();
     fs::write(
         cold.coldkey_public_path(),
-        keyfile::encode_account(&alice().account()),
+        keyfile::encode_public(&alice().account(), Scheme::Sr25519),
     )
     .unwrap();
     let broken = Wallet::new(root, "broken", "bad").unwrap();

@@ -1,6 +1,6 @@
 //! Who signs.
 
-use agon_keys::{AccountId, Keypair};
+use agon_keys::{AccountId, Keypair, Scheme};
 use subxt::utils::{AccountId32, MultiSignature};
 
 use crate::connection::Config;
@@ -12,8 +12,13 @@ pub trait Signer: Send + Sync {
     /// The account that signs.
     fn account(&self) -> AccountId;
 
-    /// The sr25519 signature over `message`, in the `substrate` signing context.
+    /// The signature over `message`; of sr25519 in the `substrate` signing context.
     fn sign(&self, message: &[u8]) -> [u8; 64];
+
+    /// How it signs.
+    fn scheme(&self) -> Scheme {
+        Scheme::Sr25519
+    }
 }
 
 impl Signer for Keypair {
@@ -23,6 +28,10 @@ impl Signer for Keypair {
 
     fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.sign(message)
+    }
+
+    fn scheme(&self) -> Scheme {
+        self.scheme()
     }
 }
 
@@ -35,6 +44,10 @@ impl subxt::tx::Signer<Config> for AsSubxt<'_> {
     }
 
     fn sign(&self, payload: &[u8]) -> MultiSignature {
-        MultiSignature::Sr25519(self.0.sign(payload))
+        let signature = self.0.sign(payload);
+        match self.0.scheme() {
+            Scheme::Sr25519 => MultiSignature::Sr25519(signature),
+            Scheme::Ed25519 => MultiSignature::Ed25519(signature),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `btauth/1`, the signed requests of SDK 11: eight lines, of which one is the digest of the body's exact bytes.
 
-use agon_keys::AccountId;
+use agon_keys::{AccountId, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use sha2::{Digest, Sha256};
 
@@ -20,25 +20,6 @@ pub mod name {
     pub const CRYPTO: HeaderName = HeaderName::from_static("x-bittensor-crypto");
     /// The signature.
     pub const SIGNATURE: HeaderName = HeaderName::from_static("x-bittensor-signature");
-}
-
-/// The kind of the caller's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// sr25519 in the `substrate` context.
-    Sr25519,
-    /// ed25519.
-    Ed25519,
-}
-
-impl Scheme {
-    /// Its name in what is signed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sr25519 => "sr25519",
-            Self::Ed25519 => "ed25519",
-        }
-    }
 }
 
 /// A header that is missing or not of its form.
@@ -150,7 +131,7 @@ fn message(
     sender: &str,
     receiver: Option<&str>,
 ) -> String {
-    let (scheme, digest) = (scheme.name(), hex::encode(Sha256::digest(body)));
+    let digest = hex::encode(Sha256::digest(body));
     let (method, receiver) = (method.as_str().to_uppercase(), receiver.unwrap_or("-"));
     format!("btauth/1\n{scheme}\n{method}\n{target}\n{digest}\n{nonce}\n{sender}\n{receiver}")
 }
@@ -167,7 +148,7 @@ pub fn sign(
     let sender = signer.account().to_string();
     let receiver = receiver.map(|receiver| receiver.to_string());
     let message = message(
-        Scheme::Sr25519,
+        signer.scheme(),
         method,
         target,
         body,
@@ -179,6 +160,9 @@ pub fn sign(
     let mut headers = HeaderMap::new();
     headers.insert(name::VERSION, HeaderValue::from_static("1"));
     headers.insert(name::NONCE, nonce.into());
+    if signer.scheme() == Scheme::Ed25519 {
+        headers.insert(name::CRYPTO, HeaderValue::from_static("ed25519"));
+    }
     for (name, text) in [
         (name::HOTKEY, Some(sender)),
         (name::RECEIVER, receiver),
@@ -229,6 +213,10 @@ mod tests {
             headers.insert(name, HeaderValue::from_static(text));
         }
         assert!(Claim::is_in(&headers));
+        // An ed25519 signature is always the same.
+        let alice = Keypair::from_uri_in(Scheme::Ed25519, "//Alice").unwrap();
+        let ours = sign(&alice, Some(bob()), &Method::POST, TARGET, BODY, NONCE);
+        assert_eq!(ours, headers);
         let claim = Claim::read(&headers).unwrap();
         assert_eq!((claim.receiver, claim.nonce), (Some(bob()), NONCE));
         assert!(claim.holds(&Method::POST, TARGET, BODY));

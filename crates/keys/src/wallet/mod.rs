@@ -9,8 +9,9 @@
 //!
 //! Files have mode 0600, directories made here 0700. A file is written beside its place, made safe on disk, and renamed.
 
-use std::collections::BTreeSet;
-use std::fs;
+mod inspect;
+mod list;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +19,11 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::files::{self, StagedFile};
-use crate::keyfile::{self, KeyFileError, Password, Protection};
-use crate::{AccountId, Keypair, Mnemonic, MnemonicError};
+use crate::keyfile::{self, KeyFileError, Protection};
+use crate::{AccountId, Keypair, Mnemonic, MnemonicError, Password, Scheme};
+
+pub use inspect::{Inspection, KeyInspection, Problem};
+pub use list::{HotkeyEntry, WalletEntry, list};
 
 /// What the name of a public file ends in; no key may be called so.
 const PUBLIC_SUFFIX: &str = "pub.txt";
@@ -32,6 +36,15 @@ pub struct Wallet {
     root: PathBuf,
     name: String,
     hotkey: String,
+}
+
+/// One of a wallet's two keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The key that owns.
+    Coldkey,
+    /// The key that takes part.
+    Hotkey,
 }
 
 /// How a new key is kept.
@@ -122,9 +135,27 @@ impl Wallet {
         &self.hotkey
     }
 
+    /// `<root>/<wallet>`.
+    pub fn directory(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+
+    /// The secret file of one of the keys.
+    pub fn path(&self, part: Part) -> PathBuf {
+        match part {
+            Part::Coldkey => self.coldkey_path(),
+            Part::Hotkey => self.hotkey_path(),
+        }
+    }
+
+    /// The public file of one of the keys.
+    pub fn public_path(&self, part: Part) -> PathBuf {
+        with_public_suffix(&self.path(part))
+    }
+
     /// `<root>/<wallet>/coldkey`.
     pub fn coldkey_path(&self) -> PathBuf {
-        self.root.join(&self.name).join("coldkey")
+        self.directory().join("coldkey")
     }
 
     /// `<root>/<wallet>/coldkeypub.txt`.
@@ -134,10 +165,7 @@ impl Wallet {
 
     /// `<root>/<wallet>/hotkeys/<hotkey>`.
     pub fn hotkey_path(&self) -> PathBuf {
-        self.root
-            .join(&self.name)
-            .join("hotkeys")
-            .join(&self.hotkey)
+        self.directory().join("hotkeys").join(&self.hotkey)
     }
 
     /// `<root>/<wallet>/hotkeys/<hotkey>pub.txt`.
@@ -182,17 +210,86 @@ impl Wallet {
         store(&self.hotkey_path(), keypair, keeping)
     }
 
+    /// Writes the public file of a key that is kept elsewhere.
+    ///
+    /// A file that names another account is replaced only with `overwrite`; one beside a plain secret file of another
+    /// account is never written.
+    pub fn regenerate_public(
+        &self,
+        part: Part,
+        account: AccountId,
+        scheme: Scheme,
+        overwrite: bool,
+    ) -> Result<(), WalletError> {
+        let (secret, public) = (self.path(part), self.public_path(part));
+        let same = |known: Result<(AccountId, Scheme), _>| known.ok() == Some((account, scheme));
+        if !overwrite && public.exists() && !same(read_public(&public)) {
+            return Err(WalletError::Exists(public));
+        }
+        if let Ok((actual, _)) = read_account(&secret)
+            && actual != account
+        {
+            return Err(WalletError::Mismatch {
+                secret,
+                actual,
+                public,
+                stated: account,
+            });
+        }
+        make_directory_of(&public)?;
+        let bytes = keyfile::encode_public(&account, scheme);
+        StagedFile::write(&public, &bytes)
+            .and_then(|staged| staged.place(true))
+            .map_err(|error| io_error("write", &public, error))
+    }
+
+    /// Rewrites a secret file of an old format as `$NACL` and returns what the format was. A file of another format
+    /// stays as it is, and neither password is used.
+    ///
+    /// `password` opens the old file, `new_password` protects the new one; they may be the same. The old file stays
+    /// until the new one has been opened again and takes its place whole.
+    pub fn update(
+        &self,
+        part: Part,
+        password: &Password,
+        new_password: &Password,
+    ) -> Result<Protection, WalletError> {
+        let secret = self.path(part);
+        let protection = protection(&secret)?;
+        if !protection.is_legacy() {
+            return Ok(protection);
+        }
+        let in_file = |error| in_file(&secret, error);
+        new_password
+            .check_policy()
+            .map_err(|error| in_file(error.into()))?;
+        let keypair = open(&secret, Some(password))?;
+        let sealed = keyfile::seal(&keypair, Some(new_password)).map_err(in_file)?;
+        // The old file may be all there is of the key.
+        keyfile::open(&sealed, Some(new_password)).map_err(in_file)?;
+        StagedFile::write(&secret, &sealed)
+            .and_then(|staged| staged.place(true))
+            .map_err(|error| io_error("write", &secret, error))?;
+        Ok(protection)
+    }
+
     /// The coldkey's account, from `coldkeypub.txt` alone: the coldkey itself may be elsewhere, and is never opened.
     pub fn coldkey_account(&self) -> Result<AccountId, WalletError> {
-        read_account(&self.coldkey_public_path())
+        Ok(read_public(&self.coldkey_public_path())?.0)
     }
 
     /// The hotkey's account, from its public file or, where older wallets wrote none, from a plain hotkey.
     pub fn hotkey_account(&self) -> Result<AccountId, WalletError> {
-        match read_account(&self.hotkey_public_path()) {
+        match read_public(&self.hotkey_public_path()) {
             Err(WalletError::Missing(_)) => read_account(&self.hotkey_path()),
             known => known,
         }
+        .map(|(account, _)| account)
+    }
+
+    /// How one of the keys is protected: whether opening it will need a password.
+    pub fn protection(&self, part: Part) -> Result<Protection, WalletError> {
+        protection(&self.path(part))
     }
 
     /// How the coldkey is protected: whether [`Wallet::open_coldkey`] will need a password.
@@ -205,114 +302,15 @@ impl Wallet {
         protection(&self.hotkey_path())
     }
 
-    /// Opens the coldkey. An encrypted one takes its password, a second and 512 MiB of memory.
+    /// Opens the coldkey. An encrypted one takes its password, and `$NACL` a second and 512 MiB of memory.
     pub fn open_coldkey(&self, password: Option<&Password>) -> Result<Keypair, WalletError> {
         open(&self.coldkey_path(), password)
     }
 
-    /// Opens the hotkey. An encrypted one takes its password, a second and 512 MiB of memory.
+    /// Opens the hotkey. An encrypted one takes its password, and `$NACL` a second and 512 MiB of memory.
     pub fn open_hotkey(&self, password: Option<&Password>) -> Result<Keypair, WalletError> {
         open(&self.hotkey_path(), password)
     }
-}
-
-/// A wallet as [`list`] found it.
-#[derive(Debug)]
-pub struct WalletEntry {
-    /// The directory's name.
-    pub name: String,
-    /// The coldkey's account, where its public file tells it.
-    pub account: Option<AccountId>,
-    /// How the coldkey is protected; `None` where it is kept elsewhere, or could not be read.
-    pub coldkey: Option<Protection>,
-    /// The hotkeys, by name.
-    pub hotkeys: Vec<HotkeyEntry>,
-    /// What could not be read of this wallet.
-    pub problems: Vec<WalletError>,
-}
-
-/// A hotkey as [`list`] found it.
-#[derive(Debug)]
-pub struct HotkeyEntry {
-    /// The file's name.
-    pub name: String,
-    /// Its account, or why that is not known.
-    pub account: Result<AccountId, WalletError>,
-}
-
-/// The wallets under a root, by name. None where the root does not exist.
-///
-/// What cannot be read stands with its wallet or hotkey; only an unreadable root is an error.
-pub fn list(root: &Path) -> Result<Vec<WalletEntry>, WalletError> {
-    let mut entries = Vec::new();
-    for name in names_in(root)? {
-        if root.join(&name).is_dir() {
-            entries.push(wallet_entry(root, name));
-        }
-    }
-    Ok(entries)
-}
-
-fn wallet_entry(root: &Path, name: String) -> WalletEntry {
-    let mut entry = WalletEntry {
-        name,
-        account: None,
-        coldkey: None,
-        hotkeys: Vec::new(),
-        problems: Vec::new(),
-    };
-    // No hotkey is asked of this wallet; the name stands only where one is needed.
-    let wallet = match Wallet::new(root, &entry.name, "default") {
-        Ok(wallet) => wallet,
-        Err(error) => {
-            entry.problems.push(error);
-            return entry;
-        }
-    };
-    let mut unless_missing = |error| {
-        if !matches!(error, WalletError::Missing(_)) {
-            entry.problems.push(error);
-        }
-    };
-    entry.account = wallet.coldkey_account().map_err(&mut unless_missing).ok();
-    entry.coldkey = wallet
-        .coldkey_protection()
-        .map_err(&mut unless_missing)
-        .ok();
-    let names = names_in(&root.join(&entry.name).join("hotkeys"))
-        .map_err(&mut unless_missing)
-        .unwrap_or_default();
-    // A hotkey may consist of its public file alone.
-    let hotkeys: BTreeSet<&str> = names
-        .iter()
-        .map(|name| name.strip_suffix(PUBLIC_SUFFIX).unwrap_or(name))
-        .collect();
-    for hotkey in hotkeys {
-        entry.hotkeys.push(HotkeyEntry {
-            name: hotkey.to_owned(),
-            account: Wallet::new(root, &entry.name, hotkey)
-                .and_then(|wallet| wallet.hotkey_account()),
-        });
-    }
-    entry
-}
-
-/// The sorted names in a directory, without hidden ones (such as those of unfinished writes).
-fn names_in(directory: &Path) -> Result<BTreeSet<String>, WalletError> {
-    let failed = |error| io_error("list", directory, error);
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut names = BTreeSet::new();
-    for entry in entries {
-        let name = entry.map_err(failed)?.file_name();
-        let name = name.to_string_lossy();
-        if !name.starts_with('.') {
-            names.insert(name.into_owned());
-        }
-    }
-    Ok(names)
 }
 
 fn check_name(name: &str) -> Result<(), WalletError> {
@@ -360,26 +358,22 @@ fn store(secret: &Path, keypair: &Keypair, keeping: Keeping<'_>) -> Result<(), W
             return Err(WalletError::Exists(secret.to_owned()));
         }
         // The address of a key kept elsewhere: that key may come home, no other may take its name.
-        if public.exists() && read_account(&public).ok() != Some(account) {
+        if public.exists() && read_public(&public).ok().map(|(account, _)| account) != Some(account)
+        {
             return Err(WalletError::Exists(public));
         }
     }
     let sealed =
-        keyfile::seal(keypair, keeping.password).map_err(|error| WalletError::KeyFile {
-            path: secret.to_owned(),
-            error,
-        })?;
+        keyfile::seal(keypair, keeping.password).map_err(|error| in_file(secret, error))?;
 
-    let directory = secret.parent().unwrap_or(Path::new("."));
-    files::create_directory(directory)
-        .map_err(|error| io_error("make the directory", directory, error))?;
+    make_directory_of(secret)?;
     let write = |path: &Path, bytes: &[u8]| {
         StagedFile::write(path, bytes).map_err(|error| io_error("write", path, error))
     };
     // Both are written before either is in its place, so that a full disk leaves the old pair. The secret goes first:
     // an address whose key was never written would be a trap.
     let staged_secret = write(secret, &sealed)?;
-    let staged_public = write(&public, &keyfile::encode_account(&account))?;
+    let staged_public = write(&public, &keyfile::encode_public(&account, keypair.scheme()))?;
     staged_secret
         .place(keeping.overwrite)
         .map_err(|error| match error.kind() {
@@ -393,14 +387,11 @@ fn store(secret: &Path, keypair: &Keypair, keeping: Keeping<'_>) -> Result<(), W
 
 fn open(secret: &Path, password: Option<&Password>) -> Result<Keypair, WalletError> {
     let keypair =
-        keyfile::open(&read(secret)?, password).map_err(|error| WalletError::KeyFile {
-            path: secret.to_owned(),
-            error,
-        })?;
+        keyfile::open(&read(secret)?, password).map_err(|error| in_file(secret, error))?;
     // A key still opens when its public file is missing or damaged, but not when that names somebody else.
     let public = with_public_suffix(secret);
-    match read_account(&public) {
-        Ok(stated) if stated != keypair.account() => Err(WalletError::Mismatch {
+    match read_public(&public) {
+        Ok((stated, _)) if stated != keypair.account() => Err(WalletError::Mismatch {
             secret: secret.to_owned(),
             actual: keypair.account(),
             public,
@@ -410,11 +401,27 @@ fn open(secret: &Path, password: Option<&Password>) -> Result<Keypair, WalletErr
     }
 }
 
-fn read_account(path: &Path) -> Result<AccountId, WalletError> {
-    keyfile::decode_account(&read(path)?).map_err(|error| WalletError::KeyFile {
+fn make_directory_of(file: &Path) -> Result<(), WalletError> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    files::create_directory(directory)
+        .map_err(|error| io_error("make the directory", directory, error))
+}
+
+/// What a public file says.
+fn read_public(path: &Path) -> Result<(AccountId, Scheme), WalletError> {
+    keyfile::decode_public(&read(path)?).map_err(|error| in_file(path, error))
+}
+
+/// What a secret file says of its account, where it is not encrypted.
+fn read_account(path: &Path) -> Result<(AccountId, Scheme), WalletError> {
+    keyfile::decode_account(&read(path)?).map_err(|error| in_file(path, error))
+}
+
+fn in_file(path: &Path, error: KeyFileError) -> WalletError {
+    WalletError::KeyFile {
         path: path.to_owned(),
         error,
-    })
+    }
 }
 
 fn protection(path: &Path) -> Result<Protection, WalletError> {
