@@ -1,10 +1,12 @@
 //! What can be typed. Names with a dot are the ones Bittensor users know.
 
 mod chain;
+mod neuron;
 pub mod node;
 mod wallet;
 
 pub use chain::*;
+pub use neuron::*;
 pub use wallet::*;
 
 use clap::{Args, Parser, Subcommand};
@@ -33,8 +35,12 @@ pub enum Command {
     Stake(Stake),
     /// Set, commit to, reveal and show weights.
     Weights(Weights),
-    /// Tell the chain where a server is.
+    /// Serve a miner to test against, or tell the chain where a server is.
     Axon(Axon),
+    /// Ask the servers of neurons.
+    Query(Query),
+    /// Find out what keeps a neuron from working: clock, chain, registration, balance, server.
+    Doctor(Doctor),
     /// Publish something as a hotkey, and read what hotkeys have published.
     Commitment(Commitment),
     /// Run a chain of one machine, copy and restore it.

@@ -9,6 +9,7 @@ mod hints;
 mod logging;
 mod memory;
 mod printer;
+mod settings;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -34,7 +35,9 @@ fn main() -> ExitCode {
         Command::Subnet(subnet) => runtime.block_on(commands::subnet::run(subnet)),
         Command::Stake(stake) => runtime.block_on(commands::stake::run(stake)),
         Command::Weights(weights) => runtime.block_on(commands::weights::run(weights)),
-        Command::Axon(axon) => runtime.block_on(commands::axon::run(axon)),
+        Command::Axon(axon) => runtime.block_on(commands::axon::run(axon, &arguments.logging)),
+        Command::Query(query) => runtime.block_on(commands::query::run(query)),
+        Command::Doctor(doctor) => runtime.block_on(commands::doctor::run(doctor)),
         Command::Commitment(commitment) => runtime.block_on(commands::commitment::run(commitment)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };

@@ -32,6 +32,11 @@ impl Memory {
         })
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What was kept there last; `None` if nothing was.
     pub fn read<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let what = || format!("cannot read {}", self.path.display());

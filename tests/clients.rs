@@ -3,7 +3,8 @@
 //!
 //! The clients need a Python environment with `tests/clients/requirements.txt`: the one whose interpreter
 //! `AGON_CLIENT_PYTHON` names, else `target/clients`, where `.ci/run` makes it. Without one the tests are skipped and
-//! say so, unless `AGON_CLIENTS_REQUIRED` is set.
+//! say so, unless `AGON_CLIENTS_REQUIRED` is set. SDK 11 cannot be installed beside SDK 10 and has an environment of its
+//! own: `tests/clients/requirements-11.txt`, `AGON_CLIENT_11_PYTHON`, `target/clients-11`.
 
 use serde_json::Value;
 use std::env;
@@ -20,9 +21,17 @@ const LONG_BLOCK_TIME: &str = "500ms";
 /// The longest script takes a fraction of this, even while everything else is being tested.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-fn python() -> Option<PathBuf> {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/bin/python");
-    let path = env::var_os("AGON_CLIENT_PYTHON").map_or(made, PathBuf::from);
+/// A Python environment: the variable that names its interpreter, and where `.ci/run` makes it.
+type Environment = (&'static str, &'static str);
+
+const SDK_10: Environment = ("AGON_CLIENT_PYTHON", "target/clients");
+const SDK_11: Environment = ("AGON_CLIENT_11_PYTHON", "target/clients-11");
+
+fn python((variable, made): Environment) -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(made)
+        .join("bin/python");
+    let path = env::var_os(variable).map_or(made, PathBuf::from);
     path.exists().then_some(path)
 }
 
@@ -60,10 +69,12 @@ fn node(home: &Path, block_time: &str) -> (Running, String) {
 }
 
 /// Runs one script against a node of its own and shows what it said if it fails.
-fn run(script: &str, block_time: &str) {
-    let Some(python) = python() else {
-        let reason =
-            "no Python environment with the foreign clients; `.ci/run` makes one in target/clients";
+fn run(script: &str, block_time: &str, environment: Environment) {
+    let Some(python) = python(environment) else {
+        let made = environment.1;
+        let reason = format!(
+            "no Python environment with the foreign clients; `.ci/run` makes one in {made}"
+        );
         assert!(env::var_os("AGON_CLIENTS_REQUIRED").is_none(), "{reason}");
         // Past the test runner, which keeps what a passing test prints to itself.
         let _ = writeln!(io::stderr(), "SKIPPED tests/clients/{script}: {reason}");
@@ -120,23 +131,27 @@ fn script_status(
     None
 }
 
-/// A test for each script, with blocks of this time.
+/// A test for each script, with blocks of this time, in this environment.
 macro_rules! scripts {
-    ($block_time:ident: $($name:ident)*) => {
+    ($block_time:ident $environment:ident: $($name:ident)*) => {
         $(
             #[test]
             fn $name() {
-                run(concat!(stringify!($name), ".py"), $block_time);
+                run(concat!(stringify!($name), ".py"), $block_time, $environment);
             }
         )*
     };
 }
 
 scripts! {
-    BLOCK_TIME: reads money subnet neuron stake weights metagraph commitments btcli_rules btcli_wallet
-    btcli_stake wallets
+    BLOCK_TIME SDK_10: reads money subnet neuron stake weights metagraph commitments btcli_rules btcli_wallet
+    btcli_stake wallets peers
 }
 
 scripts! {
-    LONG_BLOCK_TIME: btcli_subnets shield
+    LONG_BLOCK_TIME SDK_10: btcli_subnets shield
+}
+
+scripts! {
+    BLOCK_TIME SDK_11: btauth
 }

@@ -359,8 +359,8 @@ fn weights_are_set_when_their_time_has_come() {
 fn weights_are_committed_to_and_revealed() {
     let world = World::with_subnet();
     world.sudo("weights_rate_limit", "0");
-    // Long enough for a slow machine to meet the one epoch that takes the reveal.
-    world.sudo("tempo", "100");
+    // Long enough for a slow machine to look before the first epoch and to meet the one that takes the reveal.
+    world.sudo("tempo", "400");
     // What is hidden fails where nobody sees it, so it is looked at before.
     let said = world.mistake("weights set --netuid 1 --uids 7 --weights 1");
     assert!(said.contains("no uid 7"), "{said}");
@@ -473,8 +473,8 @@ fn hotkeys_publish_and_are_read() {
 #[test]
 fn what_is_sealed_is_revealed_in_its_time() {
     let world = World::with_subnet();
-    // The beacon's rounds come every three seconds, however short the blocks are.
-    let sealed = world.done("commitment set --netuid 1 --data later --blocks-until-reveal 5");
+    // Twelve seconds: long enough for a slow machine to look before.
+    let sealed = world.done("commitment set --netuid 1 --data later --blocks-until-reveal 600");
     let get = || world.ok("commitment get --netuid 1");
     let told = get();
     assert_eq!(told["commitments"], serde_json::json!([]), "{told}");

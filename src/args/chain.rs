@@ -4,7 +4,6 @@ use super::{WalletPlace, duration};
 use crate::amount::Amount;
 use agon_keys::AccountId;
 use clap::{Args, Subcommand};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -430,41 +429,6 @@ pub struct GetCommitment {
     /// Only what this hotkey has published.
     #[arg(long, value_name = "ADDRESS")]
     pub hotkey: Option<AccountId>,
-}
-
-#[derive(Debug, Args)]
-pub struct Axon {
-    #[command(subcommand)]
-    pub verb: AxonVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AxonVerb {
-    /// Tell the chain where the hotkey's server is reached, so that validators find it.
-    Publish(PublishAxon),
-}
-
-#[derive(Debug, Args)]
-pub struct PublishAxon {
-    #[command(flatten)]
-    pub subnet: OneSubnet,
-    #[command(flatten)]
-    pub signing: Signing,
-    /// The address at which others reach the server.
-    #[arg(
-        long = "axon.external_ip",
-        visible_alias = "axon.ip",
-        value_name = "IP"
-    )]
-    pub ip: IpAddr,
-    /// The port at which others reach it.
-    #[arg(
-        long = "axon.external_port",
-        visible_alias = "axon.port",
-        value_name = "PORT",
-        value_parser = clap::value_parser!(u16).range(1..)
-    )]
-    pub port: u16,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,9 @@
 
 pub mod axon;
 pub mod commitment;
+pub mod doctor;
 pub mod node;
+pub mod query;
 mod session;
 pub mod stake;
 pub mod subnet;

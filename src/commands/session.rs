@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::hints::hint;
 use crate::memory::Memory;
 use crate::printer::{result, say};
+use crate::settings::Settings;
 use agon_keys::AccountId;
 use agon_neuron::{
     Call, ChainClient, ChainState, ConnectError, Deadlines, Event, H256, Outcome, PrepareError,
@@ -21,15 +22,35 @@ use std::io::{IsTerminal, Read, Write};
 /// Version of the JSON documents' form.
 const SCHEMA: u32 = 1;
 
-/// The public networks and the usual local one.
-const NETWORKS: &[(&str, &str)] = &[
-    ("finney", "wss://entrypoint-finney.opentensor.ai:443"),
-    ("test", "wss://test.finney.opentensor.ai:443"),
-    ("archive", "wss://archive.chain.opentensor.ai:443"),
-    ("latent-lite", "wss://lite.sub.latent.to:443"),
-    ("devnet", "wss://dev.chain.opentensor.ai:443"),
-    ("local", "ws://127.0.0.1:9944"),
+/// The public networks and the usual local one, each with its nodes in the order in which they are tried.
+const NETWORKS: &[(&str, &[&str])] = &[
+    (
+        "finney",
+        &[
+            "wss://entrypoint-finney.opentensor.ai:443",
+            "wss://lite.chain.opentensor.ai:443",
+            "wss://lite.sub.latent.to:443",
+        ],
+    ),
+    ("test", &["wss://test.finney.opentensor.ai:443"]),
+    (
+        "archive",
+        &[
+            "wss://archive.chain.opentensor.ai:443",
+            "wss://archive.sub.latent.to:443",
+        ],
+    ),
+    ("latent-lite", &["wss://lite.sub.latent.to:443"]),
+    ("devnet", &["wss://dev.chain.opentensor.ai:443"]),
+    ("local", &["ws://127.0.0.1:9944"]),
 ];
+
+/// Networks that old scripts name and that are no more.
+const GONE: &[&str] = &["kusanagi", "nakamoto", "akatsuki", "nobunaga"];
+
+/// Environment variables that name a node, and those that name a network; SDK 10's before SDK 11's before the oldest.
+const NODE_VARIABLES: &[&str] = &["BT_SUBTENSOR_CHAIN_ENDPOINT", "BT_CHAIN_ENDPOINT"];
+const NETWORK_VARIABLES: &[&str] = &["BT_SUBTENSOR_NETWORK", "BT_NETWORK", "NETWORK"];
 
 /// A connected command.
 pub struct Session {
@@ -72,13 +93,7 @@ impl Receipt {
 impl Session {
     /// Connect as the arguments and the environment say.
     pub async fn open(chain: &Chain) -> Result<Self, Failure> {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let url = endpoint(
-            chain.endpoint.as_deref(),
-            chain.network.as_deref(),
-            variable("BT_SUBTENSOR_CHAIN_ENDPOINT").as_deref(),
-            variable("BT_SUBTENSOR_NETWORK").as_deref(),
-        );
+        let urls = nodes(&network(chain)?)?;
         let usual = Deadlines::default();
         let deadlines = Deadlines {
             connect: usual.connect.min(chain.timeout),
@@ -87,7 +102,7 @@ impl Session {
             ..usual
         };
         let client =
-            ChainClient::connect_with(&url, deadlines)
+            ChainClient::connect_any(urls, deadlines)
                 .await
                 .map_err(|error| match error {
                     ConnectError::Late { .. } => Failure::Ours(error.into()),
@@ -266,20 +281,40 @@ impl Session {
     }
 }
 
-/// Which address is meant. What was typed goes before the environment, an address before a name.
-fn endpoint(
-    typed_endpoint: Option<&str>,
-    typed_network: Option<&str>,
-    endpoint: Option<&str>,
-    network: Option<&str>,
-) -> String {
-    let meant = typed_endpoint
-        .or(typed_network)
-        .or(endpoint)
-        .or(network)
-        .unwrap_or("finney");
+/// Which network or node is meant. What was typed goes before the environment, and that before the file; an address
+/// before a name.
+pub fn network(chain: &Chain) -> Result<String, Failure> {
+    let settings = Settings::load()?;
+    let variable = |names: &[&str]| {
+        let mut set = names.iter().filter_map(|name| std::env::var(name).ok());
+        set.find(|value| !value.is_empty())
+    };
+    let places = [
+        chain.endpoint.clone(),
+        chain.network.clone(),
+        variable(NODE_VARIABLES),
+        variable(NETWORK_VARIABLES),
+        settings.chain_endpoint,
+        settings.network,
+    ];
+    let meant = places.into_iter().flatten().next();
+    Ok(meant.unwrap_or_else(|| "finney".to_owned()))
+}
+
+/// The addresses of a network's nodes, or those that were given, with commas between them.
+fn nodes(meant: &str) -> Result<Vec<String>, Failure> {
+    if GONE.contains(&meant) {
+        let names: Vec<_> = NETWORKS.iter().map(|(name, _)| *name).collect();
+        return Err(Failure::user(anyhow!(
+            "the network {meant} is no more; today there are: {}",
+            names.join(", ")
+        )));
+    }
     let known = NETWORKS.iter().find(|(name, _)| *name == meant);
-    known.map_or(meant, |(_, url)| url).to_owned()
+    Ok(match known {
+        Some((_, urls)) => urls.iter().map(|url| (*url).to_owned()).collect(),
+        None => meant.split(',').map(|url| url.trim().to_owned()).collect(),
+    })
 }
 
 fn unfit(error: PrepareError) -> Failure {
@@ -315,7 +350,7 @@ fn agree(plan: &str) -> Result<(), Failure> {
 }
 
 /// A JSON document of ours.
-fn document(fields: Value) -> Value {
+pub fn document(fields: Value) -> Value {
     let mut document = Map::new();
     document.insert("schema".to_owned(), SCHEMA.into());
     if let Value::Object(fields) = fields {
@@ -364,22 +399,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_goes_before_the_environment() {
-        let local = "ws://127.0.0.1:9944";
-        assert_eq!(
-            endpoint(None, None, None, None),
-            "wss://entrypoint-finney.opentensor.ai:443"
-        );
-        assert_eq!(endpoint(None, Some("local"), Some("ws://a"), None), local);
-        assert_eq!(
-            endpoint(Some("ws://b"), Some("local"), None, None),
-            "ws://b"
-        );
-        assert_eq!(
-            endpoint(None, None, Some("ws://a"), Some("local")),
-            "ws://a"
-        );
-        assert_eq!(endpoint(None, None, None, Some("local")), local);
-        assert_eq!(endpoint(None, Some("ws://c:1"), None, None), "ws://c:1");
+    fn networks_have_names_and_addresses_are_taken_as_they_are() {
+        let of = |meant: &str| nodes(meant).unwrap();
+        assert_eq!(of("local"), ["ws://127.0.0.1:9944"]);
+        assert_eq!(of("finney").len(), 3);
+        assert_eq!(of("ws://a, ws://b:1"), ["ws://a", "ws://b:1"]);
+        let Err(Failure::User(error)) = nodes("kusanagi") else {
+            panic!("it is no more")
+        };
+        assert!(error.to_string().contains("finney, test"), "{error}");
     }
 }

@@ -46,7 +46,7 @@ const METHOD_NOT_FOUND: i32 = -32601;
 type RawAnswer = serde::de::IgnoredAny;
 
 struct Inner {
-    url: String,
+    urls: Vec<String>,
     deadlines: Deadlines,
     genesis: H256,
     connection: tokio::sync::Mutex<Connection>,
@@ -67,10 +67,22 @@ impl ChainClient {
     /// # Errors
     /// As [`ChainClient::connect`].
     pub async fn connect_with(url: &str, deadlines: Deadlines) -> Result<Self, ConnectError> {
-        let connection = Connection::open(url, deadlines).await?;
+        Self::connect_any(vec![url.to_owned()], deadlines).await
+    }
+
+    /// Connects to the first of several nodes of one chain that can be used, in their order; again so whenever the
+    /// connection was lost. Each may take [`Deadlines::connect`].
+    ///
+    /// # Errors
+    /// As [`ChainClient::connect`], when there is none.
+    pub async fn connect_any(
+        urls: Vec<String>,
+        deadlines: Deadlines,
+    ) -> Result<Self, ConnectError> {
+        let connection = Connection::open_any(&urls, deadlines, None).await?;
         Ok(Self {
             inner: Arc::new(Inner {
-                url: url.to_owned(),
+                urls,
                 deadlines,
                 genesis: connection.genesis(),
                 connection: tokio::sync::Mutex::new(connection),
@@ -79,9 +91,9 @@ impl ChainClient {
         })
     }
 
-    /// The address that was given.
+    /// The address that was given, the first of several.
     pub fn url(&self) -> &str {
-        &self.inner.url
+        self.inner.urls.first().map_or("", String::as_str)
     }
 
     /// How long this client waits.
@@ -196,7 +208,8 @@ impl ChainClient {
 
     /// The living connection, made again if it was lost.
     pub(crate) async fn connection(&self) -> Result<Connection, ConnectError> {
-        let deadline = self.inner.deadlines.connect;
+        let nodes = self.inner.urls.len().try_into().unwrap_or(u32::MAX);
+        let deadline = self.inner.deadlines.connect.saturating_mul(nodes);
         // Also over the wait for somebody else's attempt, or many callers would wait in a row.
         timeout(deadline, self.living_connection())
             .await
@@ -207,15 +220,11 @@ impl ChainClient {
         let mut connection = self.inner.connection.lock().await;
         if !connection.is_alive() {
             tracing::info!(url = self.url(), "connecting again");
-            let new = Connection::open(self.url(), self.inner.deadlines).await?;
-            if new.genesis() != self.inner.genesis {
-                return Err(ConnectError::OtherChain {
-                    url: self.inner.url.clone(),
-                    expected: self.inner.genesis,
-                    found: new.genesis(),
-                });
-            }
-            *connection = new;
+            let genesis = Some(self.inner.genesis);
+            let Inner {
+                urls, deadlines, ..
+            } = &*self.inner;
+            *connection = Connection::open_any(urls, *deadlines, genesis).await?;
         }
         Ok(connection.clone())
     }
@@ -228,7 +237,7 @@ impl ChainClient {
 impl std::fmt::Debug for ChainClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChainClient")
-            .field("url", &self.inner.url)
+            .field("urls", &self.inner.urls)
             .field("genesis", &self.inner.genesis)
             .finish_non_exhaustive()
     }

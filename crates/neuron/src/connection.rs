@@ -92,6 +92,9 @@ pub enum ConnectError {
         /// What was answered instead.
         reason: String,
     },
+    /// Of several nodes none can be used.
+    #[error("none of the nodes can be used: {0}")]
+    None(String),
     /// After a reconnection there is another chain behind the address.
     #[error(
         "{url} is now another chain: its genesis is {found}, before it was {expected}; connect anew if this is meant"
@@ -181,6 +184,38 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Opens a socket to the first of `urls` that can be used, in their order; to one of the chain with this genesis
+    /// block if one is given.
+    pub(crate) async fn open_any(
+        urls: &[String],
+        deadlines: Deadlines,
+        genesis: Option<H256>,
+    ) -> Result<Self, ConnectError> {
+        let mut errors = Vec::new();
+        for url in urls {
+            let opened = Self::open(url, deadlines).await.and_then(|connection| {
+                let found = connection.genesis();
+                match genesis {
+                    Some(expected) if expected != found => Err(ConnectError::OtherChain {
+                        url: url.clone(),
+                        expected,
+                        found,
+                    }),
+                    _ => Ok(connection),
+                }
+            });
+            match opened {
+                Ok(connection) => return Ok(connection),
+                Err(error) if urls.len() == 1 => return Err(error),
+                Err(error) => {
+                    tracing::info!(%error, "the next node is tried");
+                    errors.push(error.to_string());
+                }
+            }
+        }
+        Err(ConnectError::None(errors.join("; ")))
+    }
+
     /// Opens a socket to `url` and asks for the genesis hash.
     pub(crate) async fn open(url: &str, deadlines: Deadlines) -> Result<Self, ConnectError> {
         let bad = |reason: String| ConnectError::BadAddress {

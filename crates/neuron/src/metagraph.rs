@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use agon_keys::AccountId;
+use serde::{Deserialize, Serialize};
 use subxt::ext::scale_decode::DecodeAsType;
 
 use crate::{ChainState, H256, ReadError};
@@ -14,7 +15,10 @@ const SUBTENSOR: &str = "SubtensorModule";
 
 /// An immutable copy of a subnet at one finalised block: columns keyed by uid, all of the same
 /// length and read at the same block. Cloning shares it.
-#[derive(Clone, Debug)]
+///
+/// As JSON it can be kept, and read again while the chain is away; what is read is checked as what comes from a chain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Columns", into = "Columns")]
 pub struct Metagraph(Arc<Inner>);
 
 #[derive(Debug)]
@@ -25,7 +29,7 @@ struct Inner {
 
 /// The columns of a [`Metagraph`], one element a uid. Shares (`u16`) are over 65535, blocks are
 /// numbers, amounts are rao.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The subnet.
     pub netuid: u16,
@@ -33,6 +37,8 @@ pub struct Columns {
     pub block: u64,
     /// The hash of the block that was read.
     pub block_hash: H256,
+    /// The block of the subnet's last epoch.
+    pub last_epoch_block: u64,
     /// The hotkeys, no two the same.
     pub hotkeys: Vec<AccountId>,
     /// The coldkeys that own the hotkeys.
@@ -64,7 +70,7 @@ pub struct Columns {
 }
 
 /// Where an axon listens, as the hotkey published it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Axon {
     /// The block at which it was published.
     pub block: u64,
@@ -212,6 +218,20 @@ impl Metagraph {
     }
 }
 
+impl TryFrom<Columns> for Metagraph {
+    type Error = Inconsistent;
+
+    fn try_from(columns: Columns) -> Result<Self, Inconsistent> {
+        Self::new(columns)
+    }
+}
+
+impl From<Metagraph> for Columns {
+    fn from(metagraph: Metagraph) -> Self {
+        metagraph.0.columns.clone()
+    }
+}
+
 impl Deref for Metagraph {
     type Target = Columns;
 
@@ -265,32 +285,27 @@ impl ChainState {
     /// # Errors
     /// When the node cannot be reached, does not answer, or the columns do not belong together.
     pub async fn metagraph(&self, netuid: u16) -> Result<Metagraph, ReadError> {
-        // Everything at once, and then what needs the hotkeys: two round trips and a few pages.
-        let (keys, registered, axons, vectors, more) = tokio::try_join!(
+        self.refreshed(netuid, None).await
+    }
+
+    /// As [`ChainState::metagraph`], but what only an epoch or a registration changes is taken from an earlier metagraph
+    /// of the same chain's subnet where there was neither since.
+    ///
+    /// # Errors
+    /// As [`ChainState::metagraph`].
+    pub async fn refreshed(
+        &self,
+        netuid: u16,
+        earlier: Option<&Metagraph>,
+    ) -> Result<Metagraph, ReadError> {
+        // Everything at once, and then what needs the hotkeys: few round trips and a few pages.
+        let (keys, registered, axons, last_update, last_epoch_block) = tokio::try_join!(
             self.pairs::<_, (u16, u16), [u8; 32]>(SUBTENSOR, "Keys", (netuid,)),
             self.pairs::<_, (u16, u16), u64>(SUBTENSOR, "BlockAtRegistration", (netuid,)),
             self.pairs::<_, (u16, [u8; 32]), AxonInfo>(SUBTENSOR, "Axons", (netuid,)),
-            async {
-                tokio::try_join!(
-                    self.of_subnet::<Vec<u16>>("StakeWeight", netuid),
-                    self.of_subnet::<Vec<u16>>("Incentive", netuid),
-                    self.of_subnet::<Vec<u16>>("Dividends", netuid),
-                    self.of_subnet::<Vec<u64>>("Emission", netuid),
-                    self.of_subnet::<Vec<u16>>("Consensus", netuid),
-                )
-            },
-            async {
-                tokio::try_join!(
-                    self.of_subnet::<Vec<u16>>("ValidatorTrust", netuid),
-                    self.of_subnet::<Vec<bool>>("ValidatorPermit", netuid),
-                    self.of_subnet::<Vec<bool>>("Active", netuid),
-                    self.of_subnet::<Vec<u64>>("LastUpdate", netuid),
-                )
-            },
+            self.of_subnet::<Vec<u64>>("LastUpdate", netuid),
+            self.of_subnet::<u64>("LastEpochBlock", netuid),
         )?;
-        let (mut stake_weight, incentive, dividends, emission, consensus) = vectors;
-        let (validator_trust, validator_permit, active, last_update) = more;
-
         let fail = |reason: String| Inconsistent {
             netuid,
             block: self.number(),
@@ -299,46 +314,94 @@ impl ChainState {
         let by_uid = keys.into_iter().map(|((_, uid), key)| (uid, key));
         let hotkeys = dense(by_uid.collect()).map_err(|gap| fail(format!("Keys lacks {gap}")))?;
         let n = hotkeys.len();
-        // Registration appends to every other vector; this one only the next epoch lengthens.
-        if stake_weight.len() < n {
-            stake_weight.resize(n, 0);
-        }
         let registered: BTreeMap<u16, u64> = registered
             .into_iter()
             .map(|((_, uid), block)| (uid, block))
             .collect();
-        let block_at_registration = (0..n)
+        let block_at_registration: Vec<u64> = (0..n)
             .map(|uid| u16::try_from(uid).ok().and_then(|uid| registered.get(&uid)))
             .map(|block| block.copied().unwrap_or(0))
             .collect();
+        let hotkeys: Vec<AccountId> = hotkeys.into_iter().map(AccountId).collect();
+        let unchanged = earlier.filter(|earlier| {
+            earlier.netuid == netuid
+                && earlier.last_epoch_block == last_epoch_block
+                && earlier.hotkeys == hotkeys
+                && earlier.block_at_registration == block_at_registration
+        });
+        let of_epoch = match unchanged {
+            Some(earlier) => OfEpoch::of(earlier),
+            None => self.of_epoch(netuid, n).await?,
+        };
         let mut axons: BTreeMap<[u8; 32], AxonInfo> = axons
             .into_iter()
             .map(|((_, hotkey), axon)| (hotkey, axon))
             .collect();
         let axons = hotkeys
             .iter()
-            .map(|hotkey| axons.remove(hotkey).and_then(AxonInfo::axon))
+            .map(|hotkey| axons.remove(&hotkey.0).and_then(AxonInfo::axon))
             .collect();
 
         let (coldkeys, stake) = tokio::try_join!(
             self.many::<_, [u8; 32]>(
                 SUBTENSOR,
                 "Owner",
-                hotkeys.iter().map(|hotkey| (*hotkey,)).collect(),
+                hotkeys.iter().map(|hotkey| (hotkey.0,)).collect(),
             ),
             self.many::<_, u64>(
                 SUBTENSOR,
                 "TotalHotkeyAlpha",
-                hotkeys.iter().map(|hotkey| (*hotkey, netuid)).collect(),
+                hotkeys.iter().map(|hotkey| (hotkey.0, netuid)).collect(),
             ),
         )?;
         Ok(Metagraph::new(Columns {
             netuid,
             block: self.number(),
             block_hash: self.hash(),
-            hotkeys: hotkeys.into_iter().map(AccountId).collect(),
+            last_epoch_block,
+            hotkeys,
             coldkeys: coldkeys.into_iter().map(AccountId).collect(),
             stake,
+            stake_weight: of_epoch.stake_weight,
+            incentive: of_epoch.incentive,
+            dividends: of_epoch.dividends,
+            emission: of_epoch.emission,
+            consensus: of_epoch.consensus,
+            validator_trust: of_epoch.validator_trust,
+            validator_permit: of_epoch.validator_permit,
+            active: of_epoch.active,
+            last_update,
+            block_at_registration,
+            axons,
+        })?)
+    }
+
+    async fn of_epoch(&self, netuid: u16, n: usize) -> Result<OfEpoch, ReadError> {
+        let (shares, rest) = tokio::try_join!(
+            async {
+                tokio::try_join!(
+                    self.of_subnet::<Vec<u16>>("StakeWeight", netuid),
+                    self.of_subnet::<Vec<u16>>("Incentive", netuid),
+                    self.of_subnet::<Vec<u16>>("Dividends", netuid),
+                    self.of_subnet::<Vec<u64>>("Emission", netuid),
+                )
+            },
+            async {
+                tokio::try_join!(
+                    self.of_subnet::<Vec<u16>>("Consensus", netuid),
+                    self.of_subnet::<Vec<u16>>("ValidatorTrust", netuid),
+                    self.of_subnet::<Vec<bool>>("ValidatorPermit", netuid),
+                    self.of_subnet::<Vec<bool>>("Active", netuid),
+                )
+            },
+        )?;
+        let (mut stake_weight, incentive, dividends, emission) = shares;
+        let (consensus, validator_trust, validator_permit, active) = rest;
+        // Registration appends to every other vector; this one only the next epoch lengthens.
+        if stake_weight.len() < n {
+            stake_weight.resize(n, 0);
+        }
+        Ok(OfEpoch {
             stake_weight,
             incentive,
             dividends,
@@ -347,10 +410,34 @@ impl ChainState {
             validator_trust,
             validator_permit,
             active,
-            last_update,
-            block_at_registration,
-            axons,
-        })?)
+        })
+    }
+}
+
+/// The columns that only an epoch or a registration changes.
+struct OfEpoch {
+    stake_weight: Vec<u16>,
+    incentive: Vec<u16>,
+    dividends: Vec<u16>,
+    emission: Vec<u64>,
+    consensus: Vec<u16>,
+    validator_trust: Vec<u16>,
+    validator_permit: Vec<bool>,
+    active: Vec<bool>,
+}
+
+impl OfEpoch {
+    fn of(earlier: &Columns) -> Self {
+        Self {
+            stake_weight: earlier.stake_weight.clone(),
+            incentive: earlier.incentive.clone(),
+            dividends: earlier.dividends.clone(),
+            emission: earlier.emission.clone(),
+            consensus: earlier.consensus.clone(),
+            validator_trust: earlier.validator_trust.clone(),
+            validator_permit: earlier.validator_permit.clone(),
+            active: earlier.active.clone(),
+        }
     }
 }
 
@@ -377,6 +464,7 @@ mod tests {
             netuid: 1,
             block: 5,
             block_hash: H256([9; 32]),
+            last_epoch_block: 3,
             hotkeys: (0..n).map(account).collect(),
             coldkeys: vec![account(200); len],
             stake: vec![1; len],
@@ -424,6 +512,20 @@ mod tests {
         twice.hotkeys[2] = account(0);
         let error = Metagraph::new(twice).unwrap_err();
         assert!(error.reason.starts_with("uids 0 and 2"), "{error}");
+    }
+
+    #[test]
+    fn what_was_kept_is_read_again_and_checked() {
+        let metagraph = Metagraph::new(columns(3)).unwrap();
+        let kept = serde_json::to_string(&metagraph).unwrap();
+        let read: Metagraph = serde_json::from_str(&kept).unwrap();
+        assert_eq!(*read, *metagraph);
+        assert_eq!(read.uid_of(&account(2)), Some(2));
+        let mut twice = columns(3);
+        twice.hotkeys[2] = account(0);
+        let kept = serde_json::to_string(&twice).unwrap();
+        let error = serde_json::from_str::<Metagraph>(&kept).unwrap_err();
+        assert!(error.to_string().contains("uids 0 and 2"), "{error}");
     }
 
     #[test]

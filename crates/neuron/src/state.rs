@@ -241,6 +241,15 @@ impl ChainState {
         })
     }
 
+    /// The chain's time in this block, since 1970.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn time(&self) -> Result<Duration, ReadError> {
+        let now: u64 = self.read("Timestamp", "Now", ()).await?;
+        Ok(Duration::from_millis(now))
+    }
+
     /// The time between two blocks: the mean of the latest ones, or the public chain's at its
     /// beginning.
     ///

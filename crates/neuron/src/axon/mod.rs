@@ -38,15 +38,22 @@ use tokio_util::sync::CancellationToken;
 use crate::Signer;
 
 /// What of a body the signature of the header protocol must cover. `btauth/1` always covers every byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cover {
-    /// These fields, in this order, and no others: the request type's `required_hash_fields`.
-    Fields(&'static [&'static str]),
+    /// These fields, in this order: the request type's `required_hash_fields`.
+    Fields(Vec<String>),
     /// Nothing. Most Python requests are so: whoever stands between could change the body. Take it only where that does
     /// no harm.
     Nothing,
     /// Every byte: only `btauth/1` requests are taken.
     Everything,
+}
+
+impl Cover {
+    /// These fields, in this order.
+    pub fn fields<const N: usize>(names: [&str; N]) -> Self {
+        Self::Fields(names.map(str::to_owned).into())
+    }
 }
 
 /// What a handler is told beside its request.

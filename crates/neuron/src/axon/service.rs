@@ -153,8 +153,8 @@ impl Inner {
             }
             Some(claim) => {
                 let fields = fields(&body)?;
-                if let Cover::Fields(names) = route.cover {
-                    let value = |name: &&str| fields.get(*name).map_or("null", |raw| raw.get());
+                if let Cover::Fields(names) = &route.cover {
+                    let value = |name: &String| fields.get(name).map_or("null", |raw| raw.get());
                     gate.check_body_hash(claim, names.iter().map(value))?;
                 }
                 Some(fields)

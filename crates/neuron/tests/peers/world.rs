@@ -81,7 +81,7 @@ impl World {
         let (cancelled, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let service = Axon::new(Arc::new(key("Alice")), gate)
             .limits(limits)
-            .route("Dummy", Cover::Fields(&["dummy_input"]), double)
+            .route("Dummy", Cover::fields(["dummy_input"]), double)
             .route("Open", Cover::Nothing, echo)
             .route("Exact", Cover::Everything, echo)
             .route("Panic", Cover::Nothing, panics)
