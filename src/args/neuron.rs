@@ -186,8 +186,8 @@ pub struct Query {
     #[arg(long, value_name = "HOTKEY@IP:PORT", conflicts_with = "netuid")]
     pub to: Vec<Target>,
     /// The request's name: the class of a Python synapse.
-    #[arg(long, value_name = "NAME", default_value = "Synapse")]
-    pub name: String,
+    #[arg(long = "name", value_name = "NAME", default_value = "Synapse")]
+    pub request: String,
     /// The request's fields, a JSON object.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub data: String,

@@ -30,7 +30,7 @@ pub async fn run(query: Query) -> Result<(), Failure> {
         timeout: query.within,
         idempotent: query.idempotent,
         signed_answer: query.signed,
-        ..Question::new(query.name.clone(), fields)
+        ..Question::new(query.request.clone(), fields)
     };
     let peers = peers(&query).await?;
     let wallet = open(&query.place)?;
@@ -58,7 +58,7 @@ pub async fn run(query: Query) -> Result<(), Failure> {
     match query.chain.json {
         true => {
             let outcomes: Vec<Value> = rows.iter().map(|(uid, one)| described(*uid, one)).collect();
-            let fields = json!({"name": query.name, "answered": answered, "outcomes": outcomes});
+            let fields = json!({"name": query.request, "answered": answered, "outcomes": outcomes});
             result(&document(fields).to_string())?;
         }
         false => {

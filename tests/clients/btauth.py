@@ -8,13 +8,14 @@ import unittest
 import urllib.error
 import urllib.request
 
-import bittensor
 from bittensor import http_auth
-from echo import agon, hotkey, query, serving
+from bittensor.sp_core import Keypair
+from bittensor.wallets import parse_crypto_type
+from echo import query, serving
 
 
-def key(name, crypto_type="sr25519"):
-    return bittensor.Keypair.create_from_uri(f"//{name}", crypto_type=http_auth.parse_crypto_type(crypto_type))
+def key(name, scheme="sr25519"):
+    return Keypair.create_from_uri(f"//{name}", crypto_type=parse_crypto_type(scheme))
 
 
 def post(address, path, body, headers):

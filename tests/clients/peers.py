@@ -5,20 +5,25 @@ import base64
 import socket
 import time
 import unittest
-from typing import Optional
+from typing import ClassVar, Optional, Tuple
 
 import msgpack
 import msgpack_numpy
 import numpy
 from bittensor import Axon, AxonInfo, Dendrite, Synapse
+from bittensor.utils import networking
 from bittensor_wallet import Keypair, Wallet
 from echo import ROOT, hotkey, query, serving
+
+
+# The SDK asks services on the internet for it.
+networking.get_external_ip = lambda: "192.0.2.1"
 
 
 class Dummy(Synapse):
     dummy_input: int
     dummy_output: Optional[int] = None
-    required_hash_fields: tuple[str, ...] = ("dummy_input",)
+    required_hash_fields: ClassVar[tuple[str, ...]] = ("dummy_input",)
 
 
 class Listed(Synapse):
@@ -26,7 +31,7 @@ class Listed(Synapse):
 
     dummy_input: list
     dummy_output: Optional[list] = None
-    required_hash_fields: tuple[str, ...] = ("dummy_input",)
+    required_hash_fields: ClassVar[tuple[str, ...]] = ("dummy_input",)
 
 
 class Sleepy(Synapse):
@@ -159,7 +164,7 @@ def failed(synapse: Failing) -> Failing:
     raise RuntimeError(synapse.fail)
 
 
-def black(synapse: Dummy) -> tuple[bool, str]:
+def black(synapse: Dummy) -> Tuple[bool, str]:
     return synapse.dendrite.hotkey == key("Mallory").ss58_address, "we know you"
 
 

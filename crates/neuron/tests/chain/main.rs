@@ -2,6 +2,7 @@
 
 mod committing;
 mod connecting;
+mod following;
 mod participating;
 mod reading;
 mod submitting;
