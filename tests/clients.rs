@@ -3,8 +3,8 @@
 //!
 //! The clients need a Python environment with `tests/clients/requirements.txt`: the one whose interpreter
 //! `AGON_CLIENT_PYTHON` names, else `target/clients`, where `.ci/run` makes it. Without one the tests are skipped and
-//! say so, unless `AGON_CLIENTS_REQUIRED` is set. SDK 11 cannot be installed beside SDK 10 and has an environment of its
-//! own: `tests/clients/requirements-11.txt`, `AGON_CLIENT_11_PYTHON`, `target/clients-11`.
+//! say so, unless `AGON_CLIENTS_REQUIRED` is set. SDK 9 and SDK 11 cannot be installed beside SDK 10 and have environments
+//! of their own: `tests/clients/requirements-11.txt`, `AGON_CLIENT_11_PYTHON`, `target/clients-11`, and so with 9.
 
 use serde_json::Value;
 use std::env;
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 type Environment = (&'static str, &'static str);
 
 const SDK_10: Environment = ("AGON_CLIENT_PYTHON", "target/clients");
+const SDK_9: Environment = ("AGON_CLIENT_9_PYTHON", "target/clients-9");
 const SDK_11: Environment = ("AGON_CLIENT_11_PYTHON", "target/clients-11");
 
 fn python((variable, made): Environment) -> Option<PathBuf> {
@@ -154,4 +155,14 @@ scripts! {
 
 scripts! {
     BLOCK_TIME SDK_11: btauth
+}
+
+#[test]
+fn peers_of_sdk_9() {
+    run("peers.py", BLOCK_TIME, SDK_9);
+}
+
+#[test]
+fn wallets_of_sdk_9() {
+    run("wallets.py", BLOCK_TIME, SDK_9);
 }

@@ -19,6 +19,9 @@ from bittensor_wallet import Wallet
 URL = os.environ["AGON_NODE_URL"]
 """The node's WebSocket address."""
 
+BTCLI = pathlib.Path(sys.executable).parent / "btcli"
+"""The command of the same environment."""
+
 TEMPO = 10
 """Blocks between two epochs of the subnets that `found` founds."""
 
@@ -54,10 +57,9 @@ def hot(owner):
 
 def btcli_says(*arguments):
     """Runs `btcli` and gives what it prints."""
-    command = pathlib.Path(sys.executable).parent / "btcli"
     arguments = [str(each) for each in arguments]
     ran = subprocess.run(
-        [command, *arguments],
+        [BTCLI, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
