@@ -1,6 +1,7 @@
 //! What the fuzz targets share: a chain on which something can be done, signatures, and how seeds are written.
 
 pub mod draw;
+pub mod peers;
 pub mod shield;
 
 use agon_node::{fuzzing::Bench, genesis};
