@@ -198,9 +198,26 @@ fn described(uid: Option<u16>, outcome: &Outcome) -> Value {
     fields
 }
 
+/// What every body of the header protocol has, which says nothing to a person.
+const USUAL: [&str; 7] = [
+    "name",
+    "timeout",
+    "total_size",
+    "header_size",
+    "dendrite",
+    "axon",
+    "computed_body_hash",
+];
+
 fn row(uid: Option<u16>, outcome: &Outcome) -> [String; 5] {
     let answer = match &outcome.result {
-        Ok(answer) => String::from_utf8_lossy(&answer.body).into_owned(),
+        Ok(answer) => match answer.parse::<Map<String, Value>>() {
+            Ok(mut fields) => {
+                fields.retain(|name, _| !USUAL.contains(&name.as_str()));
+                Value::Object(fields).to_string()
+            }
+            Err(error) => error.to_string(),
+        },
         Err(error) => error.to_string(),
     };
     // What strangers say must not move the cursor.

@@ -1,4 +1,4 @@
-//! Being a participant of a network: reading a chain, and asking it for something.
+//! Being a participant of a network: reading a chain, asking it for something, asking other neurons and being asked.
 //!
 //! One client serves the embedded chain and public Subtensor alike. It speaks the JSON-RPC that
 //! both offer and resolves every pallet, call, storage item and error by name from the metadata of
@@ -10,9 +10,10 @@
 //! * [`Metagraph`] is an immutable copy of a subnet at one block, and [`Commitment`] what a hotkey
 //!   has published there;
 //! * [`Call`] says what is wanted, a [`Signer`] stands for it, and [`ChainClient::submit`] or
-//!   [`ChainClient::prepare`] with [`ChainClient::send`] bring it into a block, once.
+//!   [`ChainClient::prepare`] with [`ChainClient::send`] bring it into a block, once;
+//! * [`axon`] answers signed requests of other neurons, [`dendrite`] asks them, and [`peer`] is what both speak.
 //!
-//! What this crate refuses to do: it keeps no keys and opens no files; it knows no type of any
+//! What this crate refuses to do: it keeps no keys and opens no file but the lease of [`axon::Replay`]; it knows no type of any
 //! runtime at compile time and nothing of machine learning; it decides no weights; it never signs
 //! a second transaction because the first one got no answer; it waits for nothing without a
 //! deadline; and it panics on nothing that a chain may say.
