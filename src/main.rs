@@ -8,6 +8,7 @@ mod failure;
 mod hints;
 mod logging;
 mod memory;
+mod metrics;
 mod printer;
 mod settings;
 

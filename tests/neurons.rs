@@ -5,7 +5,7 @@ mod common;
 use common::world::{World, address};
 use common::{Place, errors};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -120,13 +120,28 @@ fn a_published_server_is_found_and_asked() {
 fn one_hotkey_serves_once_on_a_machine() {
     let place = Place::new();
     let address = hotkey(&place, "default");
-    let echo = Echo::start(&place, &["--name", "Ping,Dummy"]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = free.local_addr().unwrap();
+    drop(free);
+    let port = metrics.port().to_string();
+    let echo = Echo::start(
+        &place,
+        &["--name", "Ping,Dummy", "--prometheus-port", &port],
+    );
     assert_eq!(echo.said["hotkey"], address.as_str());
     let said = place.mistake(&["axon", "echo", "--axon.port", "0"]);
     assert!(said.contains("another server of this hotkey"), "{said}");
     let target = format!("{address}@{}", echo.address());
     let told = place.json(&["query", "--to", &target, "--name", "Ping", "--json"]);
     assert_eq!(told["outcomes"][0]["answer"]["from"], address.as_str());
+    let mut stream = std::net::TcpStream::connect(metrics).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut counted = String::new();
+    stream.read_to_string(&mut counted).unwrap();
+    assert!(
+        counted.contains("agon_axon_requests{outcome=\"served\"} 1"),
+        "{counted}"
+    );
     // Two servers, of which one is nobody.
     let nobody = format!("{address}@127.0.0.1:1");
     let asked = ["query", "--to", &target, "--to", &nobody, "--json"];

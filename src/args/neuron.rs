@@ -1,5 +1,6 @@
 //! What can be typed about neurons: servers, questions, and what may be wrong.
 
+use super::node::Metrics;
 use super::{Chain, OneSubnet, Signing, WalletPlace, duration};
 use agon_keys::AccountId;
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,7 +18,7 @@ pub struct Axon {
 #[derive(Debug, Subcommand)]
 pub enum AxonVerb {
     /// Serve a miner to test against: it answers with what it heard.
-    Echo(EchoAxon),
+    Echo(Box<EchoAxon>),
     /// Tell the chain where the hotkey's server is reached, so that validators find it.
     Publish(PublishAxon),
 }
@@ -122,6 +123,8 @@ pub struct EchoAxon {
         default_value_t = 16
     )]
     pub max_workers: usize,
+    #[command(flatten)]
+    pub metrics: Metrics,
     /// A certificate's chain in PEM; then connections are encrypted.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,

@@ -82,17 +82,8 @@ pub struct RunNode {
     /// Largest response in MiB.
     #[arg(long, value_name = "MIB", default_value_t = Limits::default().response_bytes >> 20, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     pub rpc_max_response_size: u32,
-    /// Serve Prometheus metrics on this port of this machine, 0 for none.
-    #[arg(
-        long,
-        value_name = "PORT",
-        default_value_t = 0,
-        hide_default_value = true
-    )]
-    pub prometheus_port: u16,
-    /// Let other machines read the metrics.
-    #[arg(long)]
-    pub prometheus_external: bool,
+    #[command(flatten)]
+    pub metrics: Metrics,
     /// Print where the node listens as JSON.
     #[arg(long)]
     pub json: bool,
@@ -179,4 +170,20 @@ mod tests {
             assert!(pruning(wrong).is_err(), "{wrong}");
         }
     }
+}
+
+/// Where measures are served.
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Serve Prometheus metrics on this port of this machine, 0 for none.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub prometheus_port: u16,
+    /// Let other machines read the metrics.
+    #[arg(long)]
+    pub prometheus_external: bool,
 }

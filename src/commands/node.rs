@@ -13,7 +13,6 @@ use anyhow::{Context, anyhow};
 use jsonrpsee::core::client::ClientT;
 use jsonrpsee::rpc_params;
 use jsonrpsee::ws_client::WsClientBuilder;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -113,7 +112,7 @@ async fn serve(run: RunNode, logging: &Logging) -> Result<(), Failure> {
         )));
     }
     // Before the node, so that nothing it counts is lost.
-    let prometheus = serve_metrics(&run)?;
+    let prometheus = crate::metrics::serve(&run.metrics)?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let node = start(&run, directory, genesis).await?;
@@ -168,25 +167,6 @@ async fn start(run: &RunNode, directory: &Path, genesis: Option<Genesis>) -> Res
         StartError::BeaconUrl(_) => Failure::User(anyhow!("{error} (--beacon-url)")),
         other => Failure::Ours(other.into()),
     })
-}
-
-/// Where the metrics are served, if they are.
-fn serve_metrics(run: &RunNode) -> Result<Option<SocketAddr>, Failure> {
-    if run.prometheus_port == 0 {
-        return Ok(None);
-    }
-    let host = if run.prometheus_external {
-        Ipv4Addr::UNSPECIFIED
-    } else {
-        Ipv4Addr::LOCALHOST
-    };
-    let address = SocketAddr::from((host, run.prometheus_port));
-    PrometheusBuilder::new()
-        .with_http_listener(address)
-        .install()
-        .with_context(|| format!("cannot serve metrics on {address} (--prometheus-port)"))
-        .map_err(Failure::User)?;
-    Ok(Some(address))
 }
 
 /// Say on standard output where the node listens.

@@ -44,6 +44,8 @@ pub async fn serve_until_interrupted(echo: EchoAxon, logging: &Logging) -> Resul
     let gate = gate(&echo, hotkey, replay, door.clone());
     let replay = gate.replay.clone();
 
+    // Before the server, so that nothing it counts is lost.
+    crate::metrics::serve(&echo.metrics)?;
     // Everything that can fail comes before the first request is taken.
     let tls = match (&echo.tls_certificate, &echo.tls_key) {
         (Some(chain), Some(key)) => {

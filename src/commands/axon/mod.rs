@@ -10,7 +10,7 @@ pub use publish::announce;
 /// Run one verb.
 pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure> {
     match arguments.verb {
-        AxonVerb::Echo(echo) => echo::serve_until_interrupted(echo, logging).await,
+        AxonVerb::Echo(echo) => echo::serve_until_interrupted(*echo, logging).await,
         AxonVerb::Publish(publish) => publish::run(publish).await,
     }
 }

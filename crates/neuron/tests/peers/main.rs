@@ -3,4 +3,5 @@
 mod answering;
 mod asking;
 mod attacks;
+mod encrypted;
 mod world;
