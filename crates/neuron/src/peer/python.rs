@@ -17,12 +17,17 @@ pub struct NotJson;
 /// How deeply lists and objects may be nested; serde_json's own limit.
 const MAX_DEPTH: usize = 128;
 
+/// What may stand between the parts of a JSON text, and nothing else that looks like space.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// `str()` of a JSON text's value: strings as they are, everything else as `repr()` writes it.
 ///
 /// # Errors
 /// When it is not one JSON value.
 pub fn str(json: &str) -> Result<String, NotJson> {
-    let mut reader = Reader { rest: json.trim() };
+    let mut reader = Reader {
+        rest: json.trim_matches(SPACE),
+    };
     let mut text = String::with_capacity(json.len());
     if reader.rest.starts_with('"') {
         text = reader.string()?;
@@ -115,7 +120,7 @@ impl Reader<'_> {
     }
 
     fn skip(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        self.rest = self.rest.trim_start_matches(SPACE);
     }
 
     fn expect(&mut self, expected: char) -> Result<(), NotJson> {
@@ -258,7 +263,8 @@ mod tests {
     fn what_is_no_json_is_refused() {
         for wrong in [
             "", " ", "nul", "[1", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{1:2}", "\"", "\"\\\"",
-            "1 2", "01", "+1", ".5", "1.", "--1", "NaN", "Infinity", "[1]]", "'a'", "\"\\x\"",
+            "1 2", "01", "+1", ".5", "1.", "--1", "NaN", "Infinity", "[1]]", "'a'", "\u{b}1",
+            "1\u{a0}", "\"\\x\"",
         ] {
             assert_eq!(str(wrong), Err(NotJson), "{wrong:?}");
         }
