@@ -93,6 +93,8 @@ struct Seen {
 
 struct Lease {
     path: PathBuf,
+    /// What the file says. Held while it is written: a lease must never become shorter.
+    written: Mutex<u64>,
     /// Locked as long as this lives.
     _lock: File,
 }
@@ -152,6 +154,7 @@ impl Replay {
             }),
             lease: Some(Lease {
                 path: path.to_owned(),
+                written: Mutex::new(floor),
                 _lock: lock,
             }),
             hasher: RandomState::new(),
@@ -227,8 +230,13 @@ impl Replay {
         let Some(lease) = &self.lease else {
             return Ok(());
         };
+        let mut written = lease.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if *written >= nonce {
+            return Ok(()); // somebody else was faster
+        }
         let until = nonce.saturating_add(LEASE.as_nanos() as u64);
         lease.write(until)?;
+        *written = until;
         let mut seen = self.seen();
         seen.leased = seen.leased.max(until);
         Ok(())
@@ -331,6 +339,22 @@ mod tests {
         assert_eq!(replay.take(key(2, "", 1), 0), Ok(()));
         // Time makes room.
         assert_eq!(replay.take(key(1, "", 1 << 40), 1_000), Ok(()));
+    }
+
+    #[test]
+    fn a_lease_never_becomes_shorter() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("lease");
+        let replay = Replay::open(&path).unwrap();
+        std::thread::scope(|scope| {
+            for nonce in (1..=32_u64).rev() {
+                let replay = &replay;
+                scope.spawn(move || replay.cover(nonce * 10_000_000_000).unwrap());
+            }
+        });
+        let leased = replay.seen().leased;
+        assert!(leased >= 320_000_000_000);
+        assert_eq!(fs::read_to_string(&path).unwrap(), leased.to_string());
     }
 
     #[test]

@@ -140,6 +140,9 @@ async fn accept<S, B>(
     let places = Arc::new(Semaphore::new(bounds.at_once));
     let addresses = Addresses::new(bounds.per_ip);
     let graceful = GracefulShutdown::new();
+    // However this ends, what is still open then is cut.
+    let cut = CancellationToken::new();
+    let _cut = cut.clone().drop_guard();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -161,7 +164,7 @@ async fn accept<S, B>(
         let _ = stream.set_nodelay(true);
         let (service, builder, watcher) = (service.clone(), builder.clone(), graceful.watcher());
         let (tls, handshake_time) = (tls.clone(), bounds.handshake_time);
-        tokio::spawn(async move {
+        let conversation = async move {
             let _held: (OwnedSemaphorePermit, Place) = (permit, place);
             let ended = match tls {
                 None => converse(builder, stream, peer, service, watcher).await,
@@ -173,7 +176,8 @@ async fn accept<S, B>(
             if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "a connection ended badly");
             }
-        });
+        };
+        tokio::spawn(cut.clone().run_until_cancelled_owned(conversation));
     }
     drop(listener);
     if timeout(bounds.drain_time, graceful.shutdown())
