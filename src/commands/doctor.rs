@@ -232,7 +232,12 @@ async fn neuron(
 /// Whether the published server takes connections from here.
 async fn reach(address: SocketAddr, netuid: u16) -> Finding {
     let found = match timeout(CONNECT, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => return Finding::good("server", format!("{address} takes connections")),
+        Ok(Ok(_)) => {
+            return Finding::good(
+                "server",
+                format!("{address} takes connections, from this machine"),
+            );
+        }
         Ok(Err(error)) => format!("{address}: {error}"),
         Err(_) => format!("{address} does not answer within {} s", CONNECT.as_secs()),
     };

@@ -2,14 +2,15 @@
 //! a second, the time of a question to 256 servers, and the memory of idle connections.
 //!
 //! `PYTHON=… cargo bench -p agon-neuron --bench axon`, where the interpreter has `bittensor` 10.5; without it only ours
-//! is measured. Client and server share the machine's cores in every figure.
+//! is measured. Client and server share the machine's cores in every figure. Words after `--` choose among `small`,
+//! `large`, `refused`, `fan-out` and `idle`; without any, all are measured.
 
 use std::env;
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use agon_keys::{AccountId, Keypair};
@@ -55,8 +56,10 @@ fn key(name: &str) -> Keypair {
     Keypair::from_uri(&format!("//{name}")).expect("a well-known key")
 }
 
+/// The server's account. Deriving a key takes longer than a request.
 fn alice() -> AccountId {
-    key("Alice").account()
+    static ALICE: LazyLock<AccountId> = LazyLock::new(|| key("Alice").account());
+    *ALICE
 }
 
 /// A server of Alice's that knows Bob.
@@ -179,8 +182,9 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> String {
     }
 }
 
-/// The least that any server of signed requests does: HTTP, and one signature.
-async fn bare(requests: &Arc<Vec<Vec<u8>>>, connections: usize) -> f64 {
+/// The least that any server of signed requests does: HTTP, and one signature. The header protocol's answers have the
+/// question in them, so there its least is to send that back.
+async fn bare(requests: &Arc<Vec<Vec<u8>>>, connections: usize, sends_back: bool) -> f64 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let bob = key("Bob");
@@ -196,8 +200,11 @@ async fn bare(requests: &Arc<Vec<Vec<u8>>>, connections: usize) -> f64 {
             .to_bytes();
         assert!(!body.is_empty());
         assert!(agon_keys::verify_exactly(&account, &message, &signature));
-        let answer = Full::new(Bytes::from_static(b"{\"dummy_output\":14}"));
-        Ok::<_, std::convert::Infallible>(Response::new(answer))
+        let answer = match sends_back {
+            true => body,
+            false => Bytes::from_static(b"{\"dummy_output\":14}"),
+        };
+        Ok::<_, std::convert::Infallible>(Response::new(Full::new(answer)))
     });
     let server = serve(listener, service, many(), None).expect("it serves");
     let rate = rate(address, requests, connections, "200 ok").await;
@@ -212,41 +219,70 @@ fn main() {
 
 async fn measure() {
     let python = env::var("PYTHON").ok();
-    let (bob, stranger) = (key("Bob"), key("Mallory"));
-    let of = |caller: &Keypair, protocol, count: usize, padding| {
-        let requests = (0..count).map(|index| request(caller, protocol, index, padding));
-        Arc::new(requests.collect::<Vec<_>>())
-    };
-    println!("requests a second | ours | btauth/1 | bare HTTP and one signature | Python");
-    for (size, padding, count, theirs) in [("small", 0, 20_000, 1_000), ("1 MB", 1 << 20, 400, 100)]
+    let chosen: Vec<String> = env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let wanted = |part: &str| chosen.is_empty() || chosen.iter().any(|word| word == part);
+    println!(
+        "requests a second | headers (of bare, sent back) | btauth/1 (of bare) | bare HTTP and one signature, sent back | not sent back | Python's headers"
+    );
+    for (size, padding, count, theirs) in
+        [("small", 0, 20_000, 1_000), ("large", 1 << 20, 400, 100)]
     {
+        if !wanted(size) {
+            continue;
+        }
         for connections in [1, 64] {
-            let ours = served(&of(&bob, Protocol::Headers, count, padding), connections).await;
-            let exact = served(&of(&bob, Protocol::BtAuth, count, padding), connections).await;
-            let least = bare(&of(&bob, Protocol::Headers, count, padding), connections).await;
+            let ours = served(&of(Protocol::Headers, count, padding), connections).await;
+            let exact = served(&of(Protocol::BtAuth, count, padding), connections).await;
+            let requests = of(Protocol::Headers, count, padding);
+            let back = bare(&requests, connections, true).await;
+            let least = bare(&requests, connections, false).await;
             let theirs = match &python {
                 None => "-".to_owned(),
                 Some(python) => {
                     let server = Python::axon(python);
-                    let requests = of(&bob, Protocol::Headers, theirs, padding);
+                    let requests = of(Protocol::Headers, theirs, padding);
                     let rate = rate(server.address, &requests, connections, "200 ok").await;
                     format!("{rate:.0} (ours is {:.0} times that)", ours / rate)
                 }
             };
             println!(
-                "{size}, {connections} connection(s) | {ours:.0} | {exact:.0} | {least:.0} (ours is {:.2} of that) | {theirs}",
-                ours / least
+                "{size}, {connections} connection(s) | {ours:.0} ({:.2}) | {exact:.0} ({:.2}) | {back:.0} | {least:.0} | {theirs}",
+                ours / back,
+                exact / least
             );
         }
     }
+    if wanted("refused") {
+        refused().await;
+    }
+    if wanted("fan-out") {
+        fan_out(python.as_deref()).await;
+    }
+    if wanted("idle") {
+        idle().await;
+    }
+}
 
-    let requests = of(&bob, Protocol::Headers, 20_000, 0);
+/// Bob's requests.
+fn of(protocol: Protocol, count: usize, padding: usize) -> Arc<Vec<Vec<u8>>> {
+    let bob = key("Bob");
+    let requests = (0..count).map(|index| request(&bob, protocol, index, padding));
+    Arc::new(requests.collect())
+}
+
+/// How fast what is not served is refused.
+async fn refused() {
+    let requests = of(Protocol::Headers, 20_000, 0);
     let (server, address) = started().await;
     let success = rate(address, &requests, 64, "200 ok").await;
     let replayed = rate(address, &requests, 64, "401 unauthorized").await;
-    let unknown = of(&stranger, Protocol::Headers, 20_000, 0);
-    let unknown = rate(address, &unknown, 64, "403 forbidden").await;
-    let mut forged = Vec::clone(&of(&bob, Protocol::Headers, 20_000, 0));
+    let stranger = key("Mallory");
+    let unknown = (0..20_000).map(|index| request(&stranger, Protocol::Headers, index, 0));
+    let unknown = rate(address, &Arc::new(unknown.collect()), 64, "403 forbidden").await;
+    let mut forged = Vec::clone(&of(Protocol::Headers, 20_000, 0));
     for request in &mut forged {
         let mark = b"dendrite_signature: 0x";
         let at = request
@@ -261,9 +297,6 @@ async fn measure() {
         "served {success:.0}/s; refused: replayed {replayed:.0}/s, unknown {unknown:.0}/s, forged {forged:.0}/s"
     );
     server.stop().await;
-
-    fan_out(python.as_deref()).await;
-    idle().await;
 }
 
 async fn started() -> (agon_neuron::axon::Server, SocketAddr) {
@@ -344,7 +377,9 @@ async fn fan_out(python: Option<&str>) {
 
 async fn idle() {
     let (_server, address) = started().await;
-    let before = resident_mib();
+    // Opened before the limit of open files is reached.
+    let mut status = File::open("/proc/self/status").expect("the kernel tells");
+    let before = resident_mib(&mut status);
     let mut open = Vec::new();
     for _ in 0..IDLE {
         match std::net::TcpStream::connect(address) {
@@ -362,7 +397,7 @@ async fn idle() {
         }
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let after = resident_mib();
+    let after = resident_mib(&mut status);
     println!(
         "{} idle connections: {:.1} MiB more, {after:.1} MiB in all",
         open.len(),
@@ -371,9 +406,11 @@ async fn idle() {
 }
 
 /// What this process, servers and clients, keeps in memory.
-fn resident_mib() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+fn resident_mib(status: &mut File) -> f64 {
+    let mut text = String::new();
+    status.rewind().expect("it starts again");
+    status.read_to_string(&mut text).expect("text");
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
     kib.unwrap_or(f64::NAN) / 1_024.0
 }

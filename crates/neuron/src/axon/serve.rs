@@ -86,25 +86,50 @@ impl Drop for Server {
     }
 }
 
+/// What can be served: it answers every request, whatever goes wrong.
+pub trait Serving:
+    tower::Service<
+        Request<Incoming>,
+        Response = Response<Self::Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+    /// Its answers' bodies.
+    type Body: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static;
+}
+
+impl<S, B> Serving for S
+where
+    S: tower::Service<
+            Request<Incoming>,
+            Response = Response<B>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static,
+{
+    type Body = B;
+}
+
 /// Serves `service` on `listener`, encrypted if there is a certificate.
 ///
 /// # Errors
 /// When the listener has no address.
-pub fn serve<S, B>(
+pub fn serve(
     listener: TcpListener,
-    service: S,
+    service: impl Serving,
     bounds: Connections,
     tls: Option<Arc<ServerConfig>>,
-) -> io::Result<Server>
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) -> io::Result<Server> {
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     let task = tokio::spawn(accept(listener, service, bounds, tls, stop.clone()));
@@ -115,21 +140,13 @@ where
     })
 }
 
-async fn accept<S, B>(
+async fn accept(
     listener: TcpListener,
-    service: S,
+    service: impl Serving,
     bounds: Connections,
     tls: Option<Arc<ServerConfig>>,
     stop: CancellationToken,
-) where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -199,22 +216,13 @@ async fn next(
     Ok((stream, peer, permit))
 }
 
-async fn converse<S, B>(
+async fn converse(
     builder: http1::Builder,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
-    service: S,
+    service: impl Serving,
     watcher: hyper_util::server::graceful::Watcher,
-) -> Result<(), hyper::Error>
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) -> Result<(), hyper::Error> {
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let mut service = service.clone();

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
@@ -11,13 +12,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Asked, Body, Fields, merge};
+use super::answer::{Asked, Body, Fields, Pieces, merge};
 use super::gate::Claim;
 use super::queue::Queue;
 use super::{Axon, Context, Cover, Failure, Gate, Refusal, Reply, Route};
@@ -80,11 +82,11 @@ impl Inner {
         let mut asked = Asked::of(&parts.headers);
         let served = self.serve(&parts, body, &mut asked).await;
         match served {
-            Ok(Reply::Json(json)) => {
+            Ok(Served::Json(json)) => {
                 metrics::counter!("agon_axon_requests", "outcome" => "served").increment(1);
                 asked.served(json, &*self.axon.signer)
             }
-            Ok(Reply::Stream(bytes)) => {
+            Ok(Served::Stream(bytes)) => {
                 metrics::counter!("agon_axon_requests", "outcome" => "served").increment(1);
                 asked.streaming(bytes)
             }
@@ -96,7 +98,12 @@ impl Inner {
         }
     }
 
-    async fn serve<B>(&self, parts: &Parts, body: B, asked: &mut Asked) -> Result<Reply, Refusal>
+    async fn serve<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        asked: &mut Asked<'_>,
+    ) -> Result<Served, Refusal>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -128,12 +135,8 @@ impl Inner {
         if by_headers.is_some() {
             gate.verify(claim, &parts.method, target, b"")?;
         }
-        let collected = timeout(
-            limits.body_time,
-            Limited::new(body, limits.body_bytes).collect(),
-        );
-        let body = match collected.await {
-            Ok(Ok(body)) => body.to_bytes(),
+        let body = match timeout(limits.body_time, collect(body, limits.body_bytes)).await {
+            Ok(Ok(body)) => body,
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 return Err(self.too_large());
             }
@@ -187,10 +190,11 @@ impl Inner {
         })?;
         match (reply, fields) {
             (Reply::Json(answer), Some(fields)) => {
-                let merged = merge(&fields, &answer);
-                merged.map(Reply::Json).map_err(|error| internal(&error))
+                let merged = merge(fields, &body, answer);
+                merged.map(Served::Json).map_err(|error| internal(&error))
             }
-            (reply, _) => Ok(reply),
+            (Reply::Json(answer), None) => Ok(Served::Json(answer.into())),
+            (Reply::Stream(bytes), _) => Ok(Served::Stream(bytes)),
         }
     }
 
@@ -268,6 +272,32 @@ fn internal(error: &(dyn Error + 'static)) -> Refusal {
     tracing::error!(number, error, "a request failed");
     let message = format!("Internal Server Error #{number}");
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+}
+
+/// What goes back to somebody who was served.
+enum Served {
+    /// A JSON object.
+    Json(Pieces),
+    /// Bytes as they come.
+    Stream(BoxStream<'static, Result<Bytes, Failure>>),
+}
+
+/// The whole body, up to so many bytes. Each part is copied at once, so that the connection uses its buffer again.
+async fn collect<B>(body: B, most: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut body = pin!(Limited::new(body, most));
+    // No more than what is allowed is ever believed to come.
+    let expected = body.size_hint().exact().unwrap_or_default();
+    let mut bytes = Vec::with_capacity(expected.min(most as u64) as usize);
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes.into())
 }
 
 fn fields(body: &Bytes) -> Result<Fields<'_>, Refusal> {

@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, BodyStream, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tokio::time::timeout_at;
 
 use super::{Answer, AskError, Inner, Peer, Protocol, Question};
@@ -60,7 +61,7 @@ impl Inner {
             None => false,
             Some(signature) => {
                 let caller = self.signer.account();
-                let text = signed_text(StatusCode::OK, &body, nonce, caller, peer.hotkey);
+                let text = signed_text(Sha256::digest(&body).into(), nonce, caller, peer.hotkey);
                 let signature = signature.to_str().ok().and_then(crate::peer::signature);
                 let holds = |signature| {
                     agon_keys::verify_exactly(&peer.hotkey, text.as_bytes(), &signature)

@@ -239,3 +239,37 @@ async fn an_end_waits_for_what_is_under_way() {
         "{after:?}"
     );
 }
+
+#[tokio::test]
+async fn what_is_still_under_way_is_cut_when_the_time_for_it_is_over() {
+    let connections = Connections {
+        drain_time: Duration::from_millis(300),
+        ..Connections::default()
+    };
+    for is_orderly in [true, false] {
+        let world = World::with(Replay::in_memory(), Limits::default(), connections, |_| ()).await;
+        let slow = tokio::spawn({
+            let peer = world.peer(Protocol::BtAuth);
+            async move {
+                let question = question("Slow", json!({}));
+                dendrite("Bob").ask(peer, &question).await
+            }
+        });
+        while world.begun.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let begun = Instant::now();
+        match is_orderly {
+            true => world.server.stop().await,
+            false => drop(world.server),
+        }
+        let cut = slow.await.unwrap().result;
+        assert!(matches!(cut, Err(AskError::Unreachable(_))), "{cut:?}");
+        // The question would have waited for five seconds, and its handler for thirty.
+        assert!(begun.elapsed() < Duration::from_secs(3));
+        while world.cancelled.load(Ordering::SeqCst) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(3));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
