@@ -13,7 +13,7 @@ use agon_model::{Dim, builder::Value};
 use agon_train::engine::burn::Engine;
 use agon_train::examples::{Array, Batch, Examples};
 use agon_train::init::initialise;
-use agon_train::loss::Targets;
+use agon_train::loss::{Loss, Targets};
 use agon_train::optimiser::{self, AdamW};
 use agon_train::program::Program;
 use burn::module::Module;
@@ -149,7 +149,7 @@ struct Executed<'a> {
 }
 
 impl Executed<'_> {
-    fn step(&mut self, batch: &Array, targets: &Targets) -> f64 {
+    fn step(&mut self, batch: &Array, targets: &Targets<'_>) -> f64 {
         let inputs = vec![batch.clone()];
         let gradient = self
             .engine
@@ -172,11 +172,12 @@ struct Written {
 }
 
 impl Written {
-    fn step(&mut self, batch: &Array, targets: &Targets) -> f64 {
+    /// `wanted` is one at each sample's class, divided by their number.
+    fn step(&mut self, batch: &Array, wanted: &[f32]) -> f64 {
         let network = self.network.take().expect("put back after every step");
         let data = TensorData::new(batch.data.clone(), batch.shape.clone());
         let x = Tensor::<4>::from_data(data, &self.device);
-        let wanted = TensorData::new(targets.weights.clone(), [BATCH, CLASSES]);
+        let wanted = TensorData::new(wanted.to_vec(), [BATCH, CLASSES]);
         let wanted = Tensor::<2>::from_data(wanted, &self.device);
         let loss = -(activation::log_softmax(network.forward(x), 1) * wanted).sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
@@ -213,7 +214,13 @@ fn step(criterion: &mut Criterion) {
     };
     let batch = samples(BATCH, SIZE);
     let labels: Vec<usize> = (0..BATCH).map(|index| index % CLASSES).collect();
-    let targets = Targets::new(&labels, CLASSES, 0.0, &[], BATCH as f32);
+    let loss = Loss::default();
+    let targets = Targets::new(&loss, CLASSES, &labels);
+    let wanted: Vec<f32> = labels
+        .iter()
+        .flat_map(|&label| (0..CLASSES).map(move |class| f32::from(u8::from(class == label))))
+        .map(|hit| hit / BATCH as f32)
+        .collect();
 
     // One thread, as a worker of the training loop has it.
     let pool = rayon::ThreadPoolBuilder::new()
@@ -226,7 +233,7 @@ fn step(criterion: &mut Criterion) {
         bencher.iter(|| pool.install(|| executed.step(&batch, &targets)));
     });
     group.bench_function("by hand", |bencher| {
-        bencher.iter(|| pool.install(|| written.step(&batch, &targets)));
+        bencher.iter(|| pool.install(|| written.step(&batch, &wanted)));
     });
     group.finish();
 
@@ -235,7 +242,7 @@ fn step(criterion: &mut Criterion) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..60 {
             ours.push(timed(|| executed.step(&batch, &targets)));
-            theirs.push(timed(|| written.step(&batch, &targets)));
+            theirs.push(timed(|| written.step(&batch, &wanted)));
         }
         (median(ours), median(theirs))
     });
@@ -279,7 +286,7 @@ impl Examples for Noise {
 
 /// Images a second of the whole loop, default classifier, two shards on two threads.
 fn throughput(_: &mut Criterion) {
-    use agon_train::checkpoint::OnOtherRun;
+    use agon_train::checkpoint::{OnOtherRun, Policy};
     use agon_train::fit::{Checkpoints, Progress, Task, fit};
     use agon_train::options::FitOptions;
 
@@ -292,7 +299,7 @@ fn throughput(_: &mut Criterion) {
         model: &model,
         training: &noise,
         selection: &selection,
-        objective: &|_| 0.0,
+        objective: &|_| 0.0.into(),
     };
     let options = FitOptions {
         epochs: 2,
@@ -301,6 +308,7 @@ fn throughput(_: &mut Criterion) {
     let checkpoints = Checkpoints {
         directory: home.path(),
         on_other_run: OnOtherRun::Refuse,
+        policy: Policy::default(),
     };
     let mut times = vec![Instant::now()];
     let result = fit(&task, &options, &checkpoints, &mut |progress| {

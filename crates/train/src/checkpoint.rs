@@ -1,14 +1,21 @@
-//! The state of a run on disk, so that a killed run continues where its last epoch ended.
+//! The state of a run on disk, so that a killed run continues where it was saved last.
 //!
-//! One file per epoch, the newest two are kept. A file is, in order: the 8 bytes `AGONFIT1`; the length of the header
+//! `latest.checkpoint` is written after every epoch, now and then within one, and when a run is stopped;
+//! `previous.checkpoint` is the one before it, for the case that the latest is damaged. `best.checkpoint` is that of the
+//! best epoch, and `epoch-<n>.checkpoint` are kept as the [`Policy`] says.
+//!
+//! A file is, in order: the 8 bytes `AGONFIT2`; the length of the header
 //! as a 64-bit little-endian integer; the header, JSON; 32-bit little-endian floats: the weights (parameters, then
 //! mean and variance of each batch normalisation), AdamW's first and second averages, the averaged weights if there
 //! are any, the best weights if there are any; the SHA-256 of all that. The numbers of floats follow from the graph,
 //! whose digest stands in the header. A file is written beside its place, synchronised and renamed.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agon_model::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -18,11 +25,13 @@ use crate::optimiser::AdamW;
 use crate::options::FitOptions;
 use crate::program::{Moments, Weights};
 
-const MAGIC: &[u8; 8] = b"AGONFIT1";
+const MAGIC: &[u8; 8] = b"AGONFIT2";
 const DIGEST_BYTES: usize = 32;
 /// No run of ours comes near this; a larger file is not one of ours.
 const MAX_BYTES: u64 = 8 << 30;
-const KEPT: usize = 2;
+const LATEST: &str = "latest.checkpoint";
+const PREVIOUS: &str = "previous.checkpoint";
+const BEST: &str = "best.checkpoint";
 const TEMPORARY: &str = ".checkpoint-";
 
 /// What a run's result depends on. A checkpoint continues only the run that it belongs to.
@@ -43,14 +52,42 @@ pub(crate) struct Fingerprint {
 }
 
 /// One finished epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Counted from one.
     pub epoch: usize,
     /// Mean training loss of its steps.
     pub loss: f64,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// The loss on the selection samples after it.
+    pub selection_loss: f64,
     /// The objective on the selection samples after it.
     pub score: f64,
+    /// What else the objective told, by name.
+    pub measures: BTreeMap<String, f64>,
+}
+
+/// Which checkpoints are kept, and how often they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Every so many epochs one is kept beside the latest and the best.
+    pub every_epochs: Option<usize>,
+    /// So many of those are kept, the newest; all if there is no number.
+    pub keep: Option<usize>,
+    /// After so much time the latest is written within an epoch too.
+    pub interval: Duration,
+}
+
+impl Default for Policy {
+    /// The latest and the best, and no more than five minutes are lost.
+    fn default() -> Self {
+        Self {
+            every_epochs: None,
+            keep: None,
+            interval: Duration::from_secs(300),
+        }
+    }
 }
 
 /// The best weights so far.
@@ -64,7 +101,7 @@ pub(crate) struct Best {
     pub weights: Weights,
 }
 
-/// Everything that the next epoch starts from.
+/// Everything that the next step starts from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
     /// The weights being trained.
@@ -77,6 +114,10 @@ pub(crate) struct State {
     pub best: Option<Best>,
     /// The finished epochs.
     pub history: Vec<EpochRecord>,
+    /// Steps done of the epoch after them.
+    pub step: usize,
+    /// The sum of their losses.
+    pub loss_sum: f64,
 }
 
 /// Why checkpoints could not be used.
@@ -109,6 +150,8 @@ struct Header {
     averaged: bool,
     best: Option<(usize, f64)>,
     history: Vec<EpochRecord>,
+    step: usize,
+    loss_sum: f64,
 }
 
 /// A directory of checkpoints of one run.
@@ -116,6 +159,9 @@ struct Header {
 pub(crate) struct Store {
     directory: PathBuf,
     fingerprint: Fingerprint,
+    policy: Policy,
+    /// Whether the latest is worth being kept as the previous one: it was read or written here.
+    is_intact: Cell<bool>,
 }
 
 /// What to do with the checkpoints of another run.
@@ -132,7 +178,11 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be created or read.
-    pub fn open(directory: &Path, fingerprint: Fingerprint) -> Result<Self, CheckpointError> {
+    pub fn open(
+        directory: &Path,
+        fingerprint: Fingerprint,
+        policy: Policy,
+    ) -> Result<Self, CheckpointError> {
         let failed = |source| CheckpointError::Io {
             path: directory.to_owned(),
             source,
@@ -148,6 +198,8 @@ impl Store {
         Ok(Self {
             directory: directory.to_owned(),
             fingerprint,
+            policy,
+            is_intact: Cell::new(false),
         })
     }
 
@@ -160,7 +212,11 @@ impl Store {
         shape: &Weights,
         on_other_run: OnOtherRun,
     ) -> Result<Option<State>, CheckpointError> {
-        for path in self.files()? {
+        for name in [LATEST, PREVIOUS] {
+            let path = self.directory.join(name);
+            if !path.exists() {
+                continue;
+            }
             let Some(bytes) = self.read(&path)? else {
                 tracing::warn!(path = %path.display(), "checkpoint is too large, trying the one before");
                 continue;
@@ -178,15 +234,16 @@ impl Store {
                         });
                     }
                     OnOtherRun::StartAnew => {
-                        for path in self.files()? {
-                            self.remove(&path)?;
-                        }
+                        self.clear()?;
                         return Ok(None);
                     }
                 }
             }
             match restore(header, floats, shape) {
-                Some(state) => return Ok(Some(state)),
+                Some(state) => {
+                    self.is_intact.set(name == LATEST);
+                    return Ok(Some(state));
+                }
                 None => {
                     tracing::warn!(path = %path.display(), "checkpoint is incomplete, trying the one before");
                 }
@@ -195,25 +252,71 @@ impl Store {
         Ok(None)
     }
 
-    /// Writes a checkpoint durably and removes all but the newest ones.
+    /// Writes the state as the latest.
     ///
     /// # Errors
     /// When it cannot be written; the older checkpoints are then untouched.
     pub fn save(&self, state: &State) -> Result<(), CheckpointError> {
-        let path = self.directory.join(file_name(state.history.len()));
-        let bytes = encode(&self.fingerprint, state);
-        write_durably(&self.directory, &path, &bytes).map_err(|source| CheckpointError::Io {
-            path: path.clone(),
+        let latest = self.directory.join(LATEST);
+        let failed = |source| CheckpointError::Io {
+            path: latest.clone(),
             source,
-        })?;
-        for path in self.files()?.into_iter().skip(KEPT) {
+        };
+        let file = self.write_aside(&encode(&self.fingerprint, state));
+        let file = file.map_err(failed)?;
+        if self.is_intact.get() {
+            fs::rename(&latest, self.directory.join(PREVIOUS)).map_err(failed)?;
+        }
+        file.persist(&latest).map_err(|error| failed(error.error))?;
+        self.is_intact.set(true);
+        self.synchronise().map_err(failed)
+    }
+
+    /// Writes the state at the end of an epoch, and keeps it as the policy says.
+    ///
+    /// # Errors
+    /// When it cannot be written; the older checkpoints are then untouched.
+    pub fn save_epoch(&self, state: &State) -> Result<(), CheckpointError> {
+        self.save(state)?;
+        let epoch = state.history.len();
+        if state.best.as_ref().is_some_and(|best| best.epoch == epoch) {
+            self.keep_as(BEST)?;
+        }
+        let kept = |every: usize| every > 0 && epoch.is_multiple_of(every);
+        if self.policy.every_epochs.is_some_and(kept) {
+            self.keep_as(&file_name(epoch))?;
+            let keep = self.policy.keep.unwrap_or(usize::MAX);
+            for path in self.kept()?.into_iter().skip(keep) {
+                self.remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the latest another name too.
+    fn keep_as(&self, name: &str) -> Result<(), CheckpointError> {
+        let (latest, path) = (self.directory.join(LATEST), self.directory.join(name));
+        let aside = self.directory.join(format!("{TEMPORARY}{name}"));
+        // One file under two names where the file system has such; otherwise a copy.
+        let linked = fs::hard_link(&latest, &aside)
+            .or_else(|_| fs::copy(&latest, &aside).and_then(|_| File::open(&aside)?.sync_all()))
+            .and_then(|()| fs::rename(&aside, &path))
+            .and_then(|()| self.synchronise());
+        linked.map_err(|source| CheckpointError::Io { path, source })
+    }
+
+    /// Removes all checkpoints.
+    fn clear(&self) -> Result<(), CheckpointError> {
+        let named = [LATEST, PREVIOUS, BEST].map(|name| self.directory.join(name));
+        let named = named.into_iter().filter(|path| path.exists());
+        for path in named.chain(self.kept()?) {
             self.remove(&path)?;
         }
         Ok(())
     }
 
-    /// The checkpoints, newest first.
-    fn files(&self) -> Result<Vec<PathBuf>, CheckpointError> {
+    /// The checkpoints of single epochs, newest first.
+    fn kept(&self) -> Result<Vec<PathBuf>, CheckpointError> {
         let failed = |source| CheckpointError::Io {
             path: self.directory.clone(),
             source,
@@ -228,6 +331,33 @@ impl Store {
         }
         files.sort_by(|a, b| b.cmp(a));
         Ok(files.into_iter().map(|(_, path)| path).collect())
+    }
+
+    fn write_aside(&self, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(&self.directory)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    }
+
+    /// Makes changed names durable.
+    fn synchronise(&self) -> io::Result<()> {
+        File::open(&self.directory)?.sync_all()
+    }
+
+    /// Writes another file of the run, whole.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was there before is then untouched.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let path = self.directory.join(name);
+        let written = self.write_aside(bytes).and_then(|file| {
+            file.persist(&path).map_err(|error| error.error)?;
+            self.synchronise()
+        });
+        written.map_err(|source| CheckpointError::Io { path, source })
     }
 
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, CheckpointError> {
@@ -260,16 +390,6 @@ fn epoch_of(name: &str) -> Option<u64> {
         .ok()
 }
 
-fn write_durably(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(directory)?.sync_all()
-}
-
 fn encode(fingerprint: &Fingerprint, state: &State) -> Vec<u8> {
     let header = Header {
         fingerprint: fingerprint.clone(),
@@ -277,6 +397,8 @@ fn encode(fingerprint: &Fingerprint, state: &State) -> Vec<u8> {
         averaged: state.averaged.is_some(),
         best: state.best.as_ref().map(|best| (best.epoch, best.score)),
         history: state.history.clone(),
+        step: state.step,
+        loss_sum: state.loss_sum,
     };
     let header = serde_json::to_vec(&header).expect("numbers, strings and lists are JSON");
     let mut bytes = MAGIC.to_vec();
@@ -344,13 +466,14 @@ fn restore(header: Header, floats: &[u8], shape: &Weights) -> Option<State> {
         second,
         steps: header.optimiser_steps,
     };
-    let history = header.history;
     floats.0.is_empty().then_some(State {
         weights,
         optimiser,
         averaged,
         best,
-        history,
+        history: header.history,
+        step: header.step,
+        loss_sum: header.loss_sum,
     })
 }
 

@@ -1,22 +1,26 @@
-//! The training loop: shards in parallel, checkpoints after every epoch, the best weights kept and exported.
+//! The training loop: shards in parallel, checkpoints from which a run goes on exactly, the best weights kept and
+//! exported.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use agon_model::digest::Digest;
 use agon_model::{Dim, Model};
 use rand::Rng;
 
 use crate::checkpoint::{
-    Best, CheckpointError, EpochRecord, Fingerprint, OnOtherRun, State, Store,
+    Best, CheckpointError, EpochRecord, Fingerprint, OnOtherRun, Policy, State, Store,
 };
 use crate::engine::burn::{Engine, ExecuteError, Gradient};
-use crate::examples::Examples;
+use crate::examples::{Batch, Examples};
 use crate::export::{ExportError, export};
-use crate::loss::{Targets, total_weight};
+use crate::loss::{Loss, Targets};
+use crate::mixup;
 use crate::optimiser::{self, AdamW};
-use crate::options::{FitOptions, OptionError};
+use crate::options::{FitOptions, OptionError, Sampler};
 use crate::program::{CompileError, Moments, Program, Weights};
 use crate::sampler::epoch_order;
 use crate::seed::{self, Part};
@@ -24,6 +28,8 @@ use crate::workers::Workers;
 
 /// How many selection samples the exported file is checked on.
 const EXPORT_SAMPLES: usize = 8;
+/// The file of the best weights so far, beside the checkpoints.
+pub const BEST_MODEL: &str = "best.onnx";
 
 /// What is trained, on what, and for what.
 #[derive(Clone, Copy)]
@@ -34,8 +40,26 @@ pub struct Task<'a> {
     pub training: &'a dyn Examples,
     /// The samples to choose the best epoch on.
     pub selection: &'a dyn Examples,
-    /// The score of predictions on the selection samples; larger is better. Must be finite.
-    pub objective: &'a (dyn Fn(&Predictions) -> f64 + Sync),
+    /// The judgement of predictions on the selection samples.
+    pub objective: &'a (dyn Fn(&Predictions) -> Judgement + Sync),
+}
+
+/// What an objective makes of predictions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// By it epochs are compared; larger is better. Must be finite.
+    pub score: f64,
+    /// What else is worth knowing, by name.
+    pub measures: BTreeMap<String, f64>,
+}
+
+impl From<f64> for Judgement {
+    fn from(score: f64) -> Self {
+        Self {
+            score,
+            measures: BTreeMap::new(),
+        }
+    }
 }
 
 /// Where checkpoints are kept.
@@ -45,6 +69,8 @@ pub struct Checkpoints<'a> {
     pub directory: &'a Path,
     /// What to do if it holds the checkpoints of another run.
     pub on_other_run: OnOtherRun,
+    /// Which are kept.
+    pub policy: Policy,
 }
 
 /// The outputs of the network for some samples.
@@ -68,7 +94,7 @@ impl Predictions {
 /// How far a run has come. Epochs and steps are counted from one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)] // the fields are what their names say
-pub enum Progress {
+pub enum Progress<'a> {
     /// A step is done.
     Step {
         epoch: usize,
@@ -76,12 +102,10 @@ pub enum Progress {
         steps: usize,
         loss: f64,
     },
-    /// An epoch is done and its checkpoint written; `loss` is the mean over its steps, `best` the best score so far.
+    /// An epoch is done and its checkpoint written; `best` is the best score so far.
     Epoch {
-        epoch: usize,
+        record: &'a EpochRecord,
         epochs: usize,
-        loss: f64,
-        score: f64,
         best: f64,
     },
 }
@@ -95,6 +119,8 @@ pub struct Fitted {
     pub epoch: usize,
     /// Its score on the selection samples.
     pub score: f64,
+    /// What it answers on the selection samples.
+    pub predictions: Predictions,
     /// All epochs.
     pub history: Vec<EpochRecord>,
 }
@@ -138,11 +164,15 @@ pub enum FitError {
     /// The threads could not be started.
     #[error("cannot start training threads: {0}")]
     Threads(String),
-    /// The observer asked to stop. The same call continues after the last finished epoch.
-    #[error("training was interrupted; {epochs} epochs are kept in checkpoints")]
+    /// The observer asked to stop. The same call continues with the next step.
+    #[error(
+        "training was interrupted after {epochs} epochs and {steps} steps; the same command goes on from there"
+    )]
     Interrupted {
         /// Finished epochs.
         epochs: usize,
+        /// Finished steps of the next.
+        steps: usize,
     },
 }
 
@@ -158,7 +188,7 @@ pub fn fit(
     task: &Task<'_>,
     options: &FitOptions,
     checkpoints: &Checkpoints<'_>,
-    observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
     options.validate()?;
     let (program, initial) = Program::compile(task.model)?;
@@ -177,7 +207,7 @@ pub fn fit(
         selection_samples: selection_labels.len(),
         selection_labels: digest(&selection_labels),
     };
-    let store = Store::open(checkpoints.directory, fingerprint)?;
+    let store = Store::open(checkpoints.directory, fingerprint, checkpoints.policy)?;
     let mut state = match store.load(&initial, checkpoints.on_other_run)? {
         Some(state) => state,
         None => State {
@@ -186,6 +216,8 @@ pub fn fit(
             weights: initial,
             best: None,
             history: Vec::new(),
+            step: 0,
+            loss_sum: 0.0,
         },
     };
     let threads = match options.threads {
@@ -203,45 +235,111 @@ pub fn fit(
         labels: &labels,
         selection_labels: &selection_labels,
     };
-    for epoch in state.history.len() + 1..=options.epochs {
-        let loss = run.epoch(epoch, &mut state, observer)?;
+    let mut saver = Saver {
+        store: &store,
+        interval: checkpoints.policy.interval,
+        saved: Instant::now(),
+    };
+    while state.history.len() < options.epochs && !is_out_of_patience(&state.history, options) {
+        let epoch = state.history.len() + 1;
+        let (loss, learning_rate) = run.epoch(epoch, &mut state, &mut saver, observer)?;
         let judged = state.averaged.as_ref().unwrap_or(&state.weights);
-        let score = run.score(epoch, judged)?;
+        let predictions = run.predict(epoch, judged)?;
+        let judgement = run.judge(epoch, &predictions)?;
+        let score = judgement.score;
         // Among equals the later one: it was trained longer, at a lower learning rate.
-        if state.best.as_ref().is_none_or(|best| score >= best.score) {
-            let weights = judged.clone();
+        let is_best = state.best.as_ref().is_none_or(|best| score >= best.score);
+        if is_best {
             state.best = Some(Best {
                 epoch,
                 score,
-                weights,
+                weights: judged.clone(),
             });
         }
-        state.history.push(EpochRecord { epoch, loss, score });
-        store.save(&state)?;
-        let best = state.best.as_ref().map_or(score, |best| best.score);
-        let epochs = options.epochs;
-        let progress = Progress::Epoch {
+        let record = EpochRecord {
             epoch,
-            epochs,
             loss,
+            learning_rate,
+            selection_loss: selection_loss(&predictions, &options.loss),
             score,
+            measures: judgement.measures,
+        };
+        state.history.push(record.clone());
+        state.step = 0;
+        state.loss_sum = 0.0;
+        store.save_epoch(&state)?;
+        saver.saved = Instant::now();
+        if let (true, Some(best)) = (is_best, &state.best) {
+            let bytes = export(task.model, &best.weights, run.export_samples())?;
+            store.write(BEST_MODEL, &bytes)?;
+        }
+        let best = state.best.as_ref().map_or(score, |best| best.score);
+        let progress = Progress::Epoch {
+            record: &record,
+            epochs: options.epochs,
             best,
         };
         if observer(progress).is_break() {
-            return Err(FitError::Interrupted { epochs: epoch });
+            return Err(FitError::Interrupted {
+                epochs: epoch,
+                steps: 0,
+            });
         }
     }
     let best = state
         .best
         .ok_or_else(|| FitError::Examples("no epoch was trained".into()))?;
-    let samples: Vec<usize> = (0..selection_labels.len().min(EXPORT_SAMPLES)).collect();
-    let batch = task.selection.batch(&samples, None);
     Ok(Fitted {
-        bytes: export(task.model, &best.weights, batch)?,
+        bytes: export(task.model, &best.weights, run.export_samples())?,
         epoch: best.epoch,
         score: best.score,
+        predictions: run.predict(best.epoch, &best.weights)?,
         history: state.history,
     })
+}
+
+/// Whether so many epochs brought nothing better that no more are trained.
+fn is_out_of_patience(history: &[EpochRecord], options: &FitOptions) -> bool {
+    let Some(patience) = options.patience else {
+        return false;
+    };
+    let (mut best, mut since) = (f64::NEG_INFINITY, 0);
+    for record in history {
+        if record.score > best + options.least_improvement {
+            (best, since) = (record.score, 0);
+        } else {
+            since += 1;
+        }
+    }
+    since >= patience
+}
+
+/// The loss of predictions. It is taken of the logarithms of the probabilities, which are logits of the same softmax.
+fn selection_loss(predictions: &Predictions, loss: &Loss) -> f64 {
+    let logits: Vec<f32> = predictions
+        .probabilities
+        .iter()
+        .map(|p| p.max(f32::MIN_POSITIVE).ln())
+        .collect();
+    let targets = Targets::new(loss, predictions.classes, &predictions.labels);
+    targets.judge(&logits).0
+}
+
+/// Saves now and then within an epoch.
+struct Saver<'a> {
+    store: &'a Store,
+    interval: Duration,
+    saved: Instant,
+}
+
+impl Saver<'_> {
+    fn save_if_due(&mut self, state: &State) -> Result<(), CheckpointError> {
+        if self.saved.elapsed() >= self.interval {
+            self.store.save(state)?;
+            self.saved = Instant::now();
+        }
+        Ok(())
+    }
 }
 
 /// The number of classes that the model declares.
@@ -273,11 +371,20 @@ fn checked_labels(
             "{part} sample {index} has class {label}; the model has {classes}"
         )));
     }
-    let weights = options.class_weights.len();
-    if weights != 0 && weights != classes {
-        return Err(FitError::Examples(format!(
-            "there are {weights} class weights; the model has {classes} classes"
-        )));
+    let sampler = match &options.sampler {
+        Sampler::Weighted { weights } => weights.len(),
+        _ => 0,
+    };
+    let of_loss = [
+        options.loss.class_weights.len(),
+        options.loss.f1_weights.len(),
+    ];
+    for weights in of_loss.into_iter().chain([sampler]) {
+        if weights != 0 && weights != classes {
+            return Err(FitError::Examples(format!(
+                "there are {weights} class weights; the model has {classes} classes"
+            )));
+        }
     }
     Ok(labels)
 }
@@ -303,19 +410,28 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// One epoch of training; returns its mean loss.
+    /// Some selection samples, to check an exported file on.
+    fn export_samples(&self) -> Batch {
+        let count = self.selection_labels.len().min(EXPORT_SAMPLES);
+        let samples: Vec<usize> = (0..count).collect();
+        self.task.selection.batch(&samples, None)
+    }
+
+    /// What is left of one epoch; returns its mean loss and its last learning rate.
     fn epoch(
         &self,
         epoch: usize,
         state: &mut State,
-        observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<f64, FitError> {
+        saver: &mut Saver<'_>,
+        observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<(f64, f64), FitError> {
         let options = self.options;
-        let order = epoch_order(options.sampler, self.labels, options.seed, epoch);
+        let order = epoch_order(&options.sampler, self.labels, options.seed, epoch);
         // An incomplete last batch is left out: its statistics would be poor, and the next epoch has another order.
         let steps = (order.len() / options.batch_size).max(1);
-        let mut sum = 0.0;
-        for (step, batch) in order.chunks(options.batch_size).take(steps).enumerate() {
+        let rate_at = |step: usize| options.learning_rate_at((epoch - 1) * steps + step, steps);
+        let batches = order.chunks(options.batch_size).take(steps).enumerate();
+        for (step, batch) in batches.skip(state.step) {
             let gradient = self.gradient(epoch, step, batch, &state.weights);
             let mut gradient = gradient.map_err(|source| FitError::Execute { epoch, source })?;
             let loss = gradient.loss;
@@ -325,12 +441,15 @@ impl Run<'_> {
             if let Some(limit) = options.gradient_clip {
                 optimiser::clip(&mut gradient.parameters, limit);
             }
-            let rate = options.learning_rate_at((epoch - 1) * steps + step, steps);
             let decay = options.weight_decay;
             let weights = &mut state.weights;
-            state
-                .optimiser
-                .step(self.program, weights, &gradient.parameters, rate, decay);
+            state.optimiser.step(
+                self.program,
+                weights,
+                &gradient.parameters,
+                rate_at(step),
+                decay,
+            );
             optimiser::update_statistics(
                 self.program,
                 &mut weights.statistics,
@@ -339,7 +458,8 @@ impl Run<'_> {
             if let (Some(averaged), Some(decay)) = (&mut state.averaged, options.ema_decay) {
                 optimiser::average(averaged, weights, decay, state.optimiser.steps);
             }
-            sum += loss;
+            state.loss_sum += loss;
+            state.step = step + 1;
             let progress = Progress::Step {
                 epoch,
                 step: step + 1,
@@ -347,11 +467,15 @@ impl Run<'_> {
                 loss,
             };
             if observer(progress).is_break() {
-                let epochs = epoch - 1;
-                return Err(FitError::Interrupted { epochs });
+                saver.store.save(state)?;
+                return Err(FitError::Interrupted {
+                    epochs: epoch - 1,
+                    steps: state.step,
+                });
             }
+            saver.save_if_due(state)?;
         }
-        Ok(sum / steps as f64)
+        Ok((state.loss_sum / steps as f64, rate_at(steps - 1)))
     }
 
     /// Loss, gradient and batch statistics of one batch, over all shards.
@@ -366,7 +490,25 @@ impl Run<'_> {
         let shards = options.shards.min(batch.len());
         let bounds = |shard: usize| shard * batch.len() / shards;
         let labels: Vec<usize> = batch.iter().map(|&index| self.labels[index]).collect();
-        let total = total_weight(&labels, &options.class_weights);
+        let shares = options
+            .mixup
+            .map(|alpha| mixup::share(alpha, options.seed, epoch, step));
+        // Samples are mixed within their shard.
+        let partners: Vec<usize> = match shares {
+            None => Vec::new(),
+            Some(_) => (0..shards)
+                .flat_map(|shard| {
+                    let (begin, end) = (bounds(shard), bounds(shard + 1));
+                    let order = mixup::order(end - begin, options.seed, epoch, step, shard);
+                    order.into_iter().map(move |at| begin + at)
+                })
+                .collect(),
+        };
+        let mixed: Vec<usize> = partners.iter().map(|&at| labels[at]).collect();
+        let (total, mixed_total) = (
+            options.loss.total_weight(&labels),
+            options.loss.total_weight(&mixed),
+        );
         let gradients = self.workers.map(shards, |shard| {
             let range = bounds(shard)..bounds(shard + 1);
             let place = [Part::Number(epoch), Part::Number(step), Part::Number(shard)];
@@ -374,14 +516,25 @@ impl Run<'_> {
             let augment = options
                 .augment
                 .then(|| seed::stream("augmentation", options.seed, &place).next_u64());
-            let samples = self.task.training.batch(&batch[range.clone()], augment);
-            let targets = Targets::new(
-                &labels[range],
-                self.classes,
-                options.label_smoothing,
-                &options.class_weights,
-                total,
-            );
+            let mut samples = self.task.training.batch(&batch[range.clone()], augment);
+            let targets = Targets::of_shard(&options.loss, self.classes, batch.len());
+            let own = &labels[range.clone()];
+            let targets = match shares {
+                None => targets.with(1.0, own, total),
+                Some(share) => {
+                    let order: Vec<usize> = partners[range.clone()]
+                        .iter()
+                        .map(|&at| at - range.start)
+                        .collect();
+                    let mut draws = seed::stream("mixed inputs", options.seed, &place);
+                    mixup::mix(&mut samples, &order, share, &mut draws);
+                    targets.with(f64::from(share), own, total).with(
+                        1.0 - f64::from(share),
+                        &mixed[range],
+                        mixed_total,
+                    )
+                }
+            };
             self.engine
                 .gradient(weights, samples.inputs, &targets, &mut masks)
         });
@@ -402,8 +555,8 @@ impl Run<'_> {
         sum.ok_or_else(|| ExecuteError::Input("the batch is empty".into()))
     }
 
-    /// The objective of some weights on the selection samples.
-    fn score(&self, epoch: usize, weights: &Weights) -> Result<f64, FitError> {
+    /// The outputs of some weights on the selection samples.
+    fn predict(&self, epoch: usize, weights: &Weights) -> Result<Predictions, FitError> {
         let samples: Vec<usize> = (0..self.selection_labels.len()).collect();
         let chunks: Vec<&[usize]> = samples.chunks(self.options.batch_size).collect();
         let outputs = self.workers.map(chunks.len(), |index| {
@@ -423,16 +576,20 @@ impl Run<'_> {
         for output in outputs {
             probabilities.extend(output.map_err(|source| FitError::Execute { epoch, source })?);
         }
-        let predictions = Predictions {
+        Ok(Predictions {
             classes: self.classes,
             probabilities,
             labels: self.selection_labels.to_vec(),
-        };
-        let score = (self.task.objective)(&predictions);
-        if score.is_finite() {
-            return Ok(score);
+        })
+    }
+
+    /// What the objective makes of predictions.
+    fn judge(&self, epoch: usize, predictions: &Predictions) -> Result<Judgement, FitError> {
+        let judgement = (self.task.objective)(predictions);
+        if judgement.score.is_finite() {
+            return Ok(judgement);
         }
-        Err(diverged(epoch, "the score", score))
+        Err(diverged(epoch, "the score", judgement.score))
     }
 }
 

@@ -5,7 +5,7 @@
 //! - [`engine`]: what executes a program. [`engine::burn`] is the only one yet; everything it is given and returns is
 //!   a plain buffer, so that its types stay inside.
 //! - [`init`]: initial weights. [`loss`]: what is minimised. [`examples`]: where samples come from.
-//! - [`fit`]: the loop, with its [`options`], [`optimiser`] and [`checkpoint`]s.
+//! - [`fit`]: the loop, with its [`options`], [`optimiser`] and [`checkpoint`]s; [`tensorboard`] shows it.
 //! - [`export`]: weights into the file, checked in the judging runtime.
 //!
 //! It refuses to know where samples come from, what is done with a trained file, and anything of the network. It is
@@ -18,10 +18,12 @@ pub mod export;
 pub mod fit;
 pub mod init;
 pub mod loss;
+mod mixup;
 pub mod optimiser;
 pub mod options;
 pub mod program;
 mod sampler;
 mod seed;
 mod shape;
+pub mod tensorboard;
 mod workers;

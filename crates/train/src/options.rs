@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::loss::Loss;
+
 /// The settings of [`fit`](crate::fit::fit). All but `threads` are part of the result and of every checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,31 +17,54 @@ pub struct FitOptions {
     /// Parts of a batch whose gradients are computed on their own and added in a fixed order. The result depends on
     /// it (batch normalisation sees one shard), so it is not taken from the machine.
     pub shards: usize,
-    /// Learning rate after the warm-up; it then falls to zero along half a cosine (Loshchilov and Hutter 2017).
+    /// Learning rate after the warm-up.
     pub learning_rate: f64,
+    /// How it falls from there.
+    pub schedule: Schedule,
     /// Epochs, or a fraction of one, over which the learning rate rises linearly.
     pub warmup_epochs: f64,
     /// Decoupled weight decay of kernels and matrices.
     pub weight_decay: f64,
     /// The largest Euclidean norm of the whole gradient; longer ones are scaled down.
     pub gradient_clip: Option<f64>,
-    /// Probability mass that the targets share among all classes, in [0, 1).
-    pub label_smoothing: f32,
-    /// One weight per class for the loss; none for equal weights.
-    pub class_weights: Vec<f32>,
+    /// What is minimised.
+    pub loss: Loss,
+    /// With an alpha, samples are mixed in pairs (Zhang et al. 2018): one share for the whole batch, drawn from
+    /// Beta(alpha, alpha).
+    pub mixup: Option<f64>,
     /// How often each sample is seen.
     pub sampler: Sampler,
     /// With a decay, an exponential average of the weights is what is judged and exported (Polyak averaging).
     pub ema_decay: Option<f64>,
     /// Whether training samples are augmented.
     pub augment: bool,
+    /// With a number, training ends after so many epochs without a better score.
+    pub patience: Option<usize>,
+    /// By how much a score must be better to count for the patience.
+    pub least_improvement: f64,
     /// Threads that compute, shared out among the shards. `None`: one per core.
     #[serde(skip)]
     pub threads: Option<usize>,
 }
 
-/// How often each sample is seen in an epoch.
+/// How the learning rate falls (Loshchilov and Hutter 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// To zero along half a cosine over the whole run.
+    Cosine,
+    /// Along half a cosine again and again, each `factor` times as long as the one before. The warm-up is part of the
+    /// first.
+    Restarts {
+        /// Epochs of the first, at least 1.
+        first_epochs: usize,
+        /// At least 1.
+        factor: usize,
+    },
+}
+
+/// How often each sample is seen in an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// Each once, in random order.
@@ -49,6 +74,11 @@ pub enum Sampler {
     Balanced {
         /// In [0, 1].
         exponent: f64,
+    },
+    /// Classes are drawn with probability proportional to these weights, one per class, among those that have samples.
+    Weighted {
+        /// One per class, above 0.
+        weights: Vec<f64>,
     },
 }
 
@@ -60,14 +90,17 @@ impl Default for FitOptions {
             batch_size: 32,
             shards: 2,
             learning_rate: 2e-3,
+            schedule: Schedule::Cosine,
             warmup_epochs: 0.5,
             weight_decay: 0.02,
             gradient_clip: Some(5.0),
-            label_smoothing: 0.0,
-            class_weights: Vec::new(),
+            loss: Loss::default(),
+            mixup: None,
             sampler: Sampler::Uniform,
             ema_decay: None,
             augment: true,
+            patience: None,
+            least_improvement: 0.0,
             threads: None,
         }
     }
@@ -123,6 +156,7 @@ impl FitOptions {
             ("learning_rate", self.learning_rate),
             ("warmup_epochs", self.warmup_epochs),
             ("weight_decay", self.weight_decay),
+            ("least_improvement", self.least_improvement),
         ] {
             check(
                 amount(value),
@@ -140,7 +174,7 @@ impl FitOptions {
                 "it must be a number above 0",
             )?;
         }
-        let smoothing = self.label_smoothing;
+        let smoothing = self.loss.label_smoothing;
         let ok = (0.0..1.0).contains(&smoothing);
         check(
             ok,
@@ -148,7 +182,25 @@ impl FitOptions {
             smoothing.to_string(),
             "it must lie in [0, 1)",
         )?;
-        for weight in &self.class_weights {
+        let Loss {
+            cross_entropy,
+            focal,
+            soft_f1,
+            ..
+        } = self.loss;
+        let shares = [cross_entropy, focal, soft_f1];
+        let ok = shares
+            .iter()
+            .all(|share| share.is_finite() && *share >= 0.0)
+            && shares.iter().sum::<f32>() > 0.0;
+        check(
+            ok,
+            "loss",
+            format!("{shares:?}"),
+            "its shares must be numbers from 0 up, and one above 0",
+        )?;
+        let class_weights = self.loss.class_weights.iter();
+        for weight in class_weights.chain(&self.loss.f1_weights) {
             let ok = weight.is_finite() && *weight > 0.0;
             check(
                 ok,
@@ -157,13 +209,47 @@ impl FitOptions {
                 "weights must be above 0",
             )?;
         }
-        if let Sampler::Balanced { exponent } = self.sampler {
-            let ok = (0.0..=1.0).contains(&exponent);
+        match &self.sampler {
+            Sampler::Uniform => {}
+            Sampler::Balanced { exponent } => {
+                let ok = (0.0..=1.0).contains(exponent);
+                check(
+                    ok,
+                    "sampler exponent",
+                    exponent.to_string(),
+                    "it must lie in [0, 1]",
+                )?;
+            }
+            Sampler::Weighted { weights } => {
+                let ok = weights.iter().all(|w| w.is_finite() && *w > 0.0);
+                check(
+                    ok && !weights.is_empty(),
+                    "sampler weights",
+                    format!("{weights:?}"),
+                    "there must be one above 0 for each class",
+                )?;
+            }
+        }
+        if let Schedule::Restarts {
+            first_epochs,
+            factor,
+        } = self.schedule
+        {
+            let ok = first_epochs >= 1 && factor >= 1;
             check(
                 ok,
-                "sampler exponent",
-                exponent.to_string(),
-                "it must lie in [0, 1]",
+                "schedule",
+                format!("{first_epochs} epochs, {factor} times as long"),
+                "both must be at least 1",
+            )?;
+        }
+        if let Some(alpha) = self.mixup {
+            let ok = alpha > 0.0 && alpha.is_finite();
+            check(
+                ok,
+                "mixup",
+                alpha.to_string(),
+                "it must be a number above 0",
             )?;
         }
         if let Some(decay) = self.ema_decay {
@@ -181,7 +267,22 @@ impl FitOptions {
         if step < warmup {
             return self.learning_rate * (step + 1.0) / warmup.max(step + 1.0);
         }
-        let progress = (step - warmup) / (total - warmup).max(1.0);
+        // The cosine that the step falls into: where it begins and ends.
+        let (mut begin, mut end) = (warmup, total);
+        if let Schedule::Restarts {
+            first_epochs,
+            factor,
+        } = self.schedule
+        {
+            let mut length = (first_epochs * steps_per_epoch) as f64;
+            end = length;
+            while end <= step {
+                length *= factor as f64;
+                begin = end;
+                end += length;
+            }
+        }
+        let progress = (step - begin) / (end - begin).max(1.0);
         self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
     }
 }
@@ -207,6 +308,32 @@ mod tests {
         assert!((rates[22] - 0.5).abs() < 1e-12);
         assert!(rates[4..].windows(2).all(|pair| pair[1] < pair[0]));
         assert!(rates[39] > 0.0 && rates[39] < 0.01);
+    }
+
+    #[test]
+    fn restarts_come_after_ten_and_thirty_epochs() {
+        let options = FitOptions {
+            epochs: 50,
+            learning_rate: 1.0,
+            warmup_epochs: 0.0,
+            schedule: Schedule::Restarts {
+                first_epochs: 10,
+                factor: 2,
+            },
+            ..FitOptions::default()
+        };
+        let at = |epoch: usize| options.learning_rate_at(epoch * 4, 4);
+        let restarts: Vec<usize> = (1..50).filter(|&epoch| at(epoch) > at(epoch - 1)).collect();
+        assert_eq!(restarts, [10, 30]);
+        assert_eq!((at(0), at(10), at(30)), (1.0, 1.0, 1.0));
+        // Half of the second cosine.
+        assert!((at(20) - 0.5).abs() < 1e-12 && at(29) < 0.02);
+        // A warm-up longer than the first cosine still ends.
+        let slow = FitOptions {
+            warmup_epochs: 12.0,
+            ..options
+        };
+        assert!((0..200).all(|step| slow.learning_rate_at(step, 4).is_finite()));
     }
 
     #[test]
@@ -236,7 +363,10 @@ mod tests {
         );
         assert_eq!(
             refused(FitOptions {
-                label_smoothing: 1.0,
+                loss: Loss {
+                    label_smoothing: 1.0,
+                    ..Loss::default()
+                },
                 ..base()
             }),
             "label_smoothing"
@@ -246,6 +376,14 @@ mod tests {
             refused(FitOptions { sampler, ..base() }),
             "sampler exponent"
         );
+        let weightless = Loss {
+            cross_entropy: 0.0,
+            ..Loss::default()
+        };
+        let loss = weightless;
+        assert_eq!(refused(FitOptions { loss, ..base() }), "loss");
+        let mixup = Some(0.0);
+        assert_eq!(refused(FitOptions { mixup, ..base() }), "mixup");
         assert_eq!(base().validate(), Ok(()));
     }
 }

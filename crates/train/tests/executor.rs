@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::LazyLock;
+
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::proto::{AttributeProto, NodeProto, TensorProto};
 use agon_model::{Model, training_attributes};
@@ -9,7 +11,7 @@ use agon_train::engine::burn::{Engine, ExecuteError};
 use agon_train::examples::{Array, Batch};
 use agon_train::export::export;
 use agon_train::init::initialise;
-use agon_train::loss::Targets;
+use agon_train::loss::{Loss, Targets};
 use agon_train::program::{CompileError, Program, Weights};
 use common::{array, floats, graph, integer, integers, node, weight};
 use rand::SeedableRng;
@@ -435,8 +437,12 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn targets() -> Targets {
-    Targets::new(&[0, 4, 2, 2], 5, 0.1, &[], BATCH as f32)
+fn targets() -> Targets<'static> {
+    static LOSS: LazyLock<Loss> = LazyLock::new(|| Loss {
+        label_smoothing: 0.1,
+        ..Loss::default()
+    });
+    Targets::new(&LOSS, 5, &[0, 4, 2, 2])
 }
 
 fn loss(engine: &Engine<'_>, weights: &Weights, x: &Array) -> f64 {
@@ -603,7 +609,8 @@ fn dropout_and_drop_path_act_in_training_only() {
         shape: vec![200, 8],
         data: vec![1.0; 1600],
     };
-    let targets = Targets::new(&[0; 200], 3, 0.0, &[], 200.0);
+    let loss = Loss::default();
+    let targets = Targets::new(&loss, 3, &[0; 200]);
     let gradient = |model: &Model, seed| {
         let (program, weights) = Program::compile(model).unwrap();
         let masks = &mut ChaCha8Rng::seed_from_u64(seed);
@@ -659,7 +666,8 @@ fn dropout_and_drop_path_act_in_training_only() {
             shape: vec![1, 8],
             data: vec![1.0; 8],
         };
-        let targets = Targets::new(&[0], 3, 0.0, &[], 1.0);
+        let loss = Loss::default();
+        let targets = Targets::new(&loss, 3, &[0]);
         let masks = &mut ChaCha8Rng::seed_from_u64(seed);
         Engine::new(&program)
             .gradient(&weights, vec![one], &targets, masks)

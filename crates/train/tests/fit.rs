@@ -5,17 +5,24 @@ mod common;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use agon_model::Model;
 use agon_model::inference::{Session, Tensor};
 use agon_model::metrics::argmax;
-use agon_train::checkpoint::{CheckpointError, OnOtherRun};
+use agon_train::checkpoint::{CheckpointError, OnOtherRun, Policy};
 use agon_train::examples::Examples;
-use agon_train::fit::{Checkpoints, FitError, Fitted, Predictions, Progress, Task, fit};
+use agon_train::fit::{Checkpoints, FitError, Fitted, Judgement, Predictions, Progress, Task, fit};
+
 use agon_train::init::initialise;
-use agon_train::options::{FitOptions, Sampler};
+use agon_train::loss::Loss;
+use agon_train::options::{FitOptions, Sampler, Schedule};
 use agon_train::program::Program;
 use common::{Patterns, small_network};
+
+fn judge(predictions: &Predictions) -> Judgement {
+    accuracy(predictions).into()
+}
 
 fn accuracy(predictions: &Predictions) -> f64 {
     let hits = predictions
@@ -37,7 +44,10 @@ fn options() -> FitOptions {
         epochs: 3,
         batch_size: 12,
         learning_rate: 5e-3,
-        label_smoothing: 0.05,
+        loss: Loss {
+            label_smoothing: 0.05,
+            ..Loss::default()
+        },
         sampler: Sampler::Balanced { exponent: 0.5 },
         ema_decay: Some(0.9),
         ..FitOptions::default()
@@ -48,18 +58,19 @@ fn run(
     options: &FitOptions,
     directory: &Path,
     on_other_run: OnOtherRun,
-    observer: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
     let model = fresh_model();
     let task = Task {
         model: &model,
         training: &Patterns::new(72, 1),
         selection: &Patterns::new(30, 2),
-        objective: &accuracy,
+        objective: &judge,
     };
     let checkpoints = Checkpoints {
         directory,
         on_other_run,
+        policy: Policy::default(),
     };
     fit(&task, options, &checkpoints, observer)
 }
@@ -72,7 +83,7 @@ fn undisturbed(options: &FitOptions) -> Fitted {
     .unwrap()
 }
 
-fn go_on(_: Progress) -> ControlFlow<()> {
+fn go_on(_: Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -88,7 +99,7 @@ fn it_learns_and_the_file_keeps_what_was_learned() {
     let fitted = run(&options, home.path(), OnOtherRun::Refuse, &mut |progress| {
         match progress {
             Progress::Step { .. } => steps += 1,
-            Progress::Epoch { epoch, best, .. } => epochs.push((epoch, best)),
+            Progress::Epoch { record, best, .. } => epochs.push((record.epoch, best)),
         }
         ControlFlow::Continue(())
     })
@@ -169,18 +180,26 @@ fn a_stopped_run_continues_to_the_same_bytes() {
         home.path(),
         OnOtherRun::Refuse,
         &mut |progress| match progress {
-            Progress::Epoch { epoch: 1, .. } => ControlFlow::Break(()),
+            Progress::Epoch { record, .. } if record.epoch == 1 => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         },
     );
-    assert!(matches!(error, Err(FitError::Interrupted { epochs: 1 })));
+    assert!(matches!(
+        error,
+        Err(FitError::Interrupted {
+            epochs: 1,
+            steps: 0
+        })
+    ));
     let mut first = None;
     let error = run(
         &options(),
         home.path(),
         OnOtherRun::Refuse,
         &mut |progress| {
-            first.get_or_insert(progress);
+            if let Progress::Step { epoch, step, .. } = progress {
+                first.get_or_insert((epoch, step));
+            }
             match progress {
                 Progress::Step {
                     epoch: 3, step: 2, ..
@@ -189,15 +208,35 @@ fn a_stopped_run_continues_to_the_same_bytes() {
             }
         },
     );
-    assert!(matches!(error, Err(FitError::Interrupted { epochs: 2 })));
     assert!(matches!(
-        first,
-        Some(Progress::Step {
-            epoch: 2,
-            step: 1,
-            ..
+        error,
+        Err(FitError::Interrupted {
+            epochs: 2,
+            steps: 2
         })
     ));
+    assert_eq!(first, Some((2, 1)));
+    // It goes on with the very next step.
+    let mut first = None;
+    let error = run(
+        &options(),
+        home.path(),
+        OnOtherRun::Refuse,
+        &mut |progress| {
+            if let Progress::Step { epoch, step, .. } = progress {
+                first.get_or_insert((epoch, step));
+            }
+            ControlFlow::Break(())
+        },
+    );
+    assert!(matches!(
+        error,
+        Err(FitError::Interrupted {
+            epochs: 2,
+            steps: 3
+        })
+    ));
+    assert_eq!(first, Some((3, 3)));
     let resumed = run(&options(), home.path(), OnOtherRun::Refuse, &mut go_on).unwrap();
     assert_eq!(resumed, expected);
     // A finished run is not trained again.
@@ -207,43 +246,181 @@ fn a_stopped_run_continues_to_the_same_bytes() {
     assert_eq!(again.unwrap(), expected);
 }
 
+/// Everything that draws or remembers something: mixing, restarts, focal loss and soft F1, averages.
+fn rich() -> FitOptions {
+    FitOptions {
+        epochs: 2,
+        schedule: Schedule::Restarts {
+            first_epochs: 1,
+            factor: 2,
+        },
+        loss: Loss {
+            cross_entropy: 0.3,
+            focal: 0.2,
+            soft_f1: 0.5,
+            label_smoothing: 0.1,
+            class_weights: vec![3.0, 2.0, 1.0],
+            f1_weights: vec![3.0, 2.0, 1.0],
+            counts_absent: true,
+        },
+        mixup: Some(0.4),
+        sampler: Sampler::Weighted {
+            weights: vec![12.0, 4.0, 1.0],
+        },
+        ..options()
+    }
+}
+
+#[test]
+fn a_run_stopped_at_any_step_has_the_curve_of_one_that_was_not() {
+    let options = rich();
+    let losses = |home: &Path, stop_after: Option<usize>| {
+        let mut losses = Vec::new();
+        let result = run(&options, home, OnOtherRun::Refuse, &mut |progress| {
+            if let Progress::Step { loss, .. } = progress {
+                losses.push(loss);
+            }
+            match stop_after {
+                Some(steps) if losses.len() == steps => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        (losses, result)
+    };
+    let home = tempfile::tempdir().unwrap();
+    let (curve, expected) = losses(home.path(), None);
+    let expected = expected.unwrap();
+    assert_eq!(curve.len(), 12);
+    assert_eq!(
+        fs::read(home.path().join("best.onnx")).unwrap(),
+        expected.bytes
+    );
+    for stop in 1..curve.len() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut joined, stopped) = losses(home.path(), Some(stop));
+        assert!(matches!(stopped, Err(FitError::Interrupted { .. })));
+        let (rest, resumed) = losses(home.path(), None);
+        joined.extend(rest);
+        assert_eq!(joined, curve, "stopped after {stop}");
+        assert_eq!(resumed.unwrap(), expected);
+    }
+    // A copy of the directory at a moment within an epoch is what a kill leaves behind.
+    let home = tempfile::tempdir().unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    let model = fresh_model();
+    let (training, selection) = (Patterns::new(72, 1), Patterns::new(30, 2));
+    let task = Task {
+        model: &model,
+        training: &training,
+        selection: &selection,
+        objective: &judge,
+    };
+    let checkpoints = |directory| Checkpoints {
+        directory,
+        on_other_run: OnOtherRun::Refuse,
+        policy: Policy {
+            interval: Duration::ZERO,
+            ..Policy::default()
+        },
+    };
+    fit(
+        &task,
+        &options,
+        &checkpoints(home.path()),
+        &mut |progress| {
+            if let Progress::Step {
+                epoch: 2, step: 4, ..
+            } = progress
+            {
+                for name in ["latest.checkpoint", "previous.checkpoint"] {
+                    fs::copy(home.path().join(name), killed.path().join(name)).unwrap();
+                }
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
+    let (rest, resumed) = losses(killed.path(), None);
+    // The observer is told before the step is saved, so the kill lost that one.
+    assert_eq!(rest, curve[9..]);
+    assert_eq!(resumed.unwrap(), expected);
+}
+
+#[test]
+fn checkpoints_are_kept_as_the_policy_says() {
+    let names = |policy: Policy, patience| {
+        let home = tempfile::tempdir().unwrap();
+        let model = fresh_model();
+        let (training, selection) = (Patterns::new(72, 1), Patterns::new(30, 2));
+        let task = Task {
+            model: &model,
+            training: &training,
+            selection: &selection,
+            // Worse with every epoch: the first is the best.
+            objective: &|predictions| (-f64::from(predictions.probabilities[0])).into(),
+        };
+        let checkpoints = Checkpoints {
+            directory: home.path(),
+            on_other_run: OnOtherRun::Refuse,
+            policy,
+        };
+        let options = FitOptions {
+            epochs: 7,
+            patience,
+            least_improvement: 10.0,
+            ..options()
+        };
+        let fitted = fit(&task, &options, &checkpoints, &mut go_on).unwrap();
+        let mut names: Vec<_> = fs::read_dir(home.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        (names.join(" "), fitted.history.len())
+    };
+    let always = "best.checkpoint best.onnx";
+    let ends = "latest.checkpoint previous.checkpoint";
+    assert_eq!(
+        names(Policy::default(), None),
+        (format!("{always} {ends}"), 7)
+    );
+    let policy = Policy {
+        every_epochs: Some(2),
+        keep: Some(2),
+        ..Policy::default()
+    };
+    let kept = "epoch-000004.checkpoint epoch-000006.checkpoint";
+    assert_eq!(names(policy, None), (format!("{always} {kept} {ends}"), 7));
+    // No epoch is so much better than the first: it ends after three without one.
+    assert_eq!(names(Policy::default(), Some(3)).1, 4);
+}
+
 #[test]
 fn a_damaged_checkpoint_falls_back_to_the_one_before() {
     let expected = undisturbed(&options());
     let home = tempfile::tempdir().unwrap();
     run(&options(), home.path(), OnOtherRun::Refuse, &mut go_on).unwrap();
-    let mut files: Vec<_> = fs::read_dir(home.path())
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
-    files.sort();
-    let names: Vec<_> = files
-        .iter()
-        .map(|f| f.file_name().unwrap().to_str().unwrap())
-        .collect();
-    assert_eq!(
-        names,
-        ["epoch-000002.checkpoint", "epoch-000003.checkpoint"]
-    );
+    let latest = home.path().join("latest.checkpoint");
+    let previous = home.path().join("previous.checkpoint");
     // Left by a run that was killed while it wrote.
     let leftover = home.path().join(".checkpoint-a1b2c3");
     fs::write(&leftover, b"half").unwrap();
     for damage in [0, 1, 2] {
-        let mut bytes = fs::read(&files[1]).unwrap();
+        let mut bytes = fs::read(&latest).unwrap();
         match damage {
             0 => bytes[1000] ^= 1,
             1 => bytes.truncate(bytes.len() / 2),
             _ => bytes.clear(),
         }
-        fs::write(&files[1], bytes).unwrap();
+        fs::write(&latest, bytes).unwrap();
         let mut epochs = Vec::new();
         let resumed = run(
             &options(),
             home.path(),
             OnOtherRun::Refuse,
             &mut |progress| {
-                if let Progress::Epoch { epoch, .. } = progress {
-                    epochs.push(epoch);
+                if let Progress::Epoch { record, .. } = progress {
+                    epochs.push(record.epoch);
                 }
                 ControlFlow::Continue(())
             },
@@ -253,8 +430,8 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before() {
         assert!(!leftover.exists());
     }
     // With both damaged it starts from the beginning.
-    for file in &files {
-        fs::write(file, b"AGONFIT1").unwrap();
+    for file in [&latest, &previous] {
+        fs::write(file, b"AGONFIT2").unwrap();
     }
     assert_eq!(
         run(&options(), home.path(), OnOtherRun::Refuse, &mut go_on).unwrap(),
@@ -280,7 +457,7 @@ fn checkpoints_of_another_run_are_refused_or_replaced() {
         message.contains("options.learning_rate: 0.005 there, 0.001 here"),
         "{message}"
     );
-    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);
+    assert!(home.path().join("latest.checkpoint").exists());
     let replaced = run(&other, home.path(), OnOtherRun::StartAnew, &mut go_on).unwrap();
     assert_eq!(replaced, undisturbed(&other));
     // The number of threads is not part of a run.
@@ -305,10 +482,11 @@ fn bad_samples_and_a_bad_score_are_reported() {
     let checkpoints = Checkpoints {
         directory: home.path(),
         on_other_run: OnOtherRun::Refuse,
+        policy: Policy::default(),
     };
     let try_with = |training: &Patterns,
                     selection: &Patterns,
-                    objective: &(dyn Fn(&Predictions) -> f64 + Sync)| {
+                    objective: &(dyn Fn(&Predictions) -> Judgement + Sync)| {
         let task = Task {
             model: &model,
             training,
@@ -317,11 +495,11 @@ fn bad_samples_and_a_bad_score_are_reported() {
         };
         fit(&task, &options(), &checkpoints, &mut go_on).unwrap_err()
     };
-    let error = try_with(&bad, &good, &accuracy).to_string();
+    let error = try_with(&bad, &good, &judge).to_string();
     assert!(error.contains("training sample 4 has class 3"), "{error}");
-    let error = try_with(&good, &empty, &accuracy).to_string();
+    let error = try_with(&good, &empty, &judge).to_string();
     assert!(error.contains("no selection samples"), "{error}");
-    let error = try_with(&good, &good, &|_| f64::NAN);
+    let error = try_with(&good, &good, &|_| f64::NAN.into());
     assert!(
         matches!(error, FitError::Diverged { epoch: 1, .. }),
         "{error}"
@@ -335,7 +513,7 @@ fn bad_samples_and_a_bad_score_are_reported() {
         model: &model,
         training: &good,
         selection: &good,
-        objective: &accuracy,
+        objective: &judge,
     };
     let error = fit(&task, &wild, &checkpoints, &mut go_on).unwrap_err();
     assert!(matches!(error, FitError::Diverged { .. }), "{error}");

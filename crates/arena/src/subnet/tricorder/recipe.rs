@@ -11,10 +11,11 @@ use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::builder::BuildError;
 use agon_model::metrics;
 use agon_model::proto::TensorError;
-use agon_train::checkpoint::OnOtherRun;
+use agon_train::checkpoint::{OnOtherRun, Policy};
 use agon_train::examples::{Array, Batch, Examples};
-use agon_train::fit::{Checkpoints, FitError, Predictions, Progress, Task, fit};
+use agon_train::fit::{Checkpoints, FitError, Judgement, Predictions, Progress, Task, fit};
 use agon_train::init::initialise;
+use agon_train::loss::Loss;
 use agon_train::options::{FitOptions, Sampler};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -39,7 +40,10 @@ impl Profile {
                 batch_size: 64,
                 learning_rate: 3e-3,
                 warmup_epochs: 1.0,
-                label_smoothing: 0.1,
+                loss: Loss {
+                    label_smoothing: 0.1,
+                    ..Loss::default()
+                },
                 sampler: Sampler::Balanced { exponent: 0.5 },
                 ema_decay: Some(0.995),
                 ..FitOptions::default()
@@ -131,7 +135,11 @@ pub fn train(
             .rows()
             .map(|row| metrics::argmax(row).unwrap_or(0));
         // Size does not tell epochs of one network apart.
-        score(&predictions.labels, &answers.collect::<Vec<_>>(), 0).score
+        let judged = score(&predictions.labels, &answers.collect::<Vec<_>>(), 0);
+        Judgement {
+            score: judged.score,
+            measures: judged.metrics,
+        }
     };
     let task = Task {
         model: &model,
@@ -142,9 +150,10 @@ pub fn train(
     let checkpoints = Checkpoints {
         directory: checkpoints,
         on_other_run: OnOtherRun::StartAnew,
+        policy: Policy::default(),
     };
     let epochs = profile.options.epochs;
-    let mut observer = |progress: Progress| {
+    let mut observer = |progress: Progress<'_>| {
         match progress {
             Progress::Step {
                 epoch,
@@ -157,20 +166,16 @@ pub fn train(
                 loss,
             }),
             Progress::Epoch {
-                epoch,
+                record,
                 epochs,
-                loss,
-                score,
                 best,
-            } => {
-                events.emit(&Event::TrainingEpoch {
-                    epoch,
-                    epochs,
-                    loss,
-                    score,
-                    best,
-                });
-            }
+            } => events.emit(&Event::TrainingEpoch {
+                epoch: record.epoch,
+                epochs,
+                loss: record.loss,
+                score: record.score,
+                best,
+            }),
         }
         match stop.is_cancelled() {
             true => ControlFlow::Break(()),

@@ -10,7 +10,7 @@ mod value;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ::burn::tensor::{Device, Tensor, TensorData, activation};
+use ::burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -103,7 +103,7 @@ impl<'a> Engine<'a> {
         &self,
         weights: &Weights,
         inputs: Vec<Array>,
-        targets: &Targets,
+        targets: &Targets<'_>,
         masks: &mut ChaCha8Rng,
     ) -> Result<Gradient, ExecuteError> {
         self.guarded(|at| {
@@ -118,19 +118,18 @@ impl<'a> Engine<'a> {
             let steps = &self.program.steps[..self.program.training_steps];
             pass.run(steps, &mut Mode::Training(masks))?;
             let logits = pass.take_matrix(self.program.logits, "the logits")?;
-            if logits.dims() != [targets.rows(), targets.classes] {
+            if logits.dims() != targets.shape() {
                 return Err(ExecuteError::Input(format!(
-                    "the logits have shape {:?} and the targets [{}, {}]",
+                    "the logits have shape {:?} and the targets {:?}",
                     logits.dims(),
-                    targets.rows(),
-                    targets.classes
+                    targets.shape()
                 )));
             }
-            let wanted = TensorData::new(targets.weights.clone(), logits.dims());
-            let wanted = Tensor::<2>::from_data(wanted, &self.device);
-            let loss = -(activation::log_softmax(logits, 1) * wanted).sum();
-            let mut gradients = loss.backward();
-            let loss = read(Float::Rank1(loss.inner()), "the loss")?[0];
+            let host = read(Float::Rank2(logits.clone().inner()), "the logits")?;
+            let (loss, slopes) = targets.judge(&host);
+            let slopes = TensorData::new(slopes, logits.dims());
+            let slopes = Tensor::<2>::from_data(slopes, &self.device);
+            let mut gradients = (logits * slopes).sum().backward();
             let moments = std::mem::take(&mut pass.moments);
             drop(pass);
             let mut parameters = Vec::with_capacity(leaves.len());
@@ -142,7 +141,7 @@ impl<'a> Engine<'a> {
                 });
             }
             Ok(Gradient {
-                loss: f64::from(loss),
+                loss,
                 parameters,
                 statistics: self.moments(moments)?,
             })
