@@ -24,6 +24,8 @@ pub struct Augmentation {
     pub rotation: f32,
     /// Change of scale, as a fraction below 1 (0.1: 0.9 to 1.1).
     pub scale: f32,
+    /// Shearing along the rows, in degrees, below 90.
+    pub shear: f32,
     /// Shift, as a fraction of the side.
     pub translation: f32,
     /// Change of brightness, as a factor around 1.
@@ -50,6 +52,7 @@ impl Default for Augmentation {
             quarter_turns: true,
             rotation: 20.0,
             scale: 0.1,
+            shear: 0.0,
             translation: 0.1,
             brightness: 0.2,
             contrast: 0.2,
@@ -70,6 +73,7 @@ impl Augmentation {
             quarter_turns: false,
             rotation: 0.0,
             scale: 0.0,
+            shear: 0.0,
             translation: 0.0,
             brightness: 0.0,
             contrast: 0.0,
@@ -113,6 +117,12 @@ impl Augmentation {
         let (sin, cos) = angle.sin_cos();
         let mut x = [cos / scale, -sin / scale];
         let mut y = [sin / scale, cos / scale];
+        // Nothing is drawn for what is switched off, so that runs without it stay as they were.
+        if self.shear > 0.0 {
+            let slope = symmetric(self.shear, random).to_radians().tan();
+            x = [x[0], x[1] + slope * x[0]];
+            y = [y[0], y[1] + slope * y[0]];
+        }
         if random.random::<f32>() < self.horizontal_flip {
             x = x.map(|value| -value);
         }
@@ -390,6 +400,30 @@ mod tests {
         let regular = steps.iter().filter(|step| (step.abs() - 20.0).abs() < 0.01);
         assert!(regular.count() >= 4, "{steps:?}");
         assert!(!close(&result, &image::to_chw_f32(&pixels)));
+    }
+
+    #[test]
+    fn shearing_shifts_rows_by_their_distance_from_the_middle() {
+        let augmentation = Augmentation {
+            shear: 30.0,
+            ..Augmentation::none()
+        };
+        let pixels = picture(12, 12);
+        for index in 0..20 {
+            let result = augmentation.apply(&pixels, (12, 12), 1, 0, index);
+            let at = |channel: usize, row: usize, column: usize| {
+                255.0 * result[(channel * 12 + row) * 12 + column]
+            };
+            let shift = |row: usize| at(0, row, 6) - 120.0;
+            for row in 0..12 {
+                // Green counts rows, and no row becomes another.
+                assert!((at(1, row, 6) - 20.0 * row as f32).abs() < 0.01);
+            }
+            let slope = shift(6) - shift(5);
+            assert!(slope.abs() <= 20.0 * 30f32.to_radians().tan() + 0.01);
+            assert!((shift(7) - shift(6) - slope).abs() < 0.01);
+            assert!((shift(5) + shift(6)).abs() < 0.01, "the middle stays");
+        }
     }
 
     #[test]

@@ -52,12 +52,36 @@ impl DecodedImages {
     ///
     /// `progress` is called with the number of images done and their total, from several threads and not always in
     /// order. The result has the order of the records, whatever the threads did.
+    ///
+    /// # Errors
+    /// When they need too much memory, or one of them cannot be read.
     pub fn decode(
         records: &[&Record],
         height: usize,
         width: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Self, CacheError> {
+        let (images, unreadable) = Self::decode_readable(records, height, width, progress)?;
+        match unreadable.first() {
+            None => Ok(images),
+            Some((index, reason)) => Err(CacheError::Unreadable {
+                count: unreadable.len(),
+                first: records[*index].path.display().to_string(),
+                reason: reason.to_string(),
+            }),
+        }
+    }
+
+    /// The same, where an image that cannot be read is black. Those are told, by their place, in order.
+    ///
+    /// # Errors
+    /// When they need too much memory.
+    pub fn decode_readable(
+        records: &[&Record],
+        height: usize,
+        width: usize,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<(Self, Vec<(usize, ImageError)>), CacheError> {
         let size = height.checked_mul(width).and_then(|n| n.checked_mul(3));
         let total = size.and_then(|size| size.checked_mul(records.len()));
         let (Some(size @ 1..), Some(total @ ..=MAX_CACHE_BYTES)) = (size, total) else {
@@ -81,22 +105,14 @@ impl DecodedImages {
                 failure
             })
             .collect();
-        let mut unreadable = failures
-            .iter()
-            .zip(records)
-            .filter_map(|(failure, record)| Some((failure.as_ref()?, record)));
-        if let Some((reason, record)) = unreadable.next() {
-            return Err(CacheError::Unreadable {
-                count: 1 + unreadable.count(),
-                first: record.path.display().to_string(),
-                reason: reason.to_string(),
-            });
-        }
-        Ok(Self {
+        let unreadable = failures.into_iter().enumerate();
+        let unreadable = unreadable.filter_map(|(index, failure)| Some((index, failure?)));
+        let images = Self {
             height,
             width,
             pixels,
-        })
+        };
+        Ok((images, unreadable.collect()))
     }
 
     /// Height of every image, in pixels.

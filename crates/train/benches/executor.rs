@@ -11,7 +11,7 @@ use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::builder::{Convolution, GraphBuilder};
 use agon_model::{Dim, builder::Value};
 use agon_train::engine::burn::Engine;
-use agon_train::examples::{Array, Batch, Examples};
+use agon_train::examples::{Array, Batch, Examples, Unavailable};
 use agon_train::init::initialise;
 use agon_train::loss::{Loss, Targets};
 use agon_train::optimiser::{self, AdamW};
@@ -264,7 +264,7 @@ impl Examples for Noise {
         index % 11
     }
 
-    fn batch(&self, indices: &[usize], _augment: Option<u64>) -> Batch {
+    fn batch(&self, indices: &[usize], _augment: Option<u64>) -> Result<Batch, Unavailable> {
         let size = self.0.data.len() / self.len();
         let pixels = indices
             .iter()
@@ -277,10 +277,10 @@ impl Examples for Noise {
             shape: vec![indices.len(), 3],
             data: [50.0, 1.0, 3.0].repeat(indices.len()),
         };
-        Batch {
+        Ok(Batch {
             inputs: vec![image, demographics],
             labels: indices.iter().map(|&index| self.label(index)).collect(),
-        }
+        })
     }
 }
 

@@ -18,6 +18,11 @@ pub struct Batch {
     pub labels: Vec<usize>,
 }
 
+/// A sample that was there and cannot be had any more, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
 /// Labelled samples that can be asked for in any order, from several threads at once.
 ///
 /// The same arguments must always give the same answer: runs are repeatable only if data are.
@@ -30,7 +35,10 @@ pub trait Examples: Send + Sync {
 
     /// The samples of these indices, in this order. With a seed they are augmented, differently for every seed;
     /// without one they are as they are judged.
-    fn batch(&self, indices: &[usize], augment: Option<u64>) -> Batch;
+    ///
+    /// # Errors
+    /// When a sample cannot be had any more.
+    fn batch(&self, indices: &[usize], augment: Option<u64>) -> Result<Batch, Unavailable>;
 
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {

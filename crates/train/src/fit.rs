@@ -270,7 +270,7 @@ pub fn fit(
         store.save_epoch(&state)?;
         saver.saved = Instant::now();
         if let (true, Some(best)) = (is_best, &state.best) {
-            let bytes = export(task.model, &best.weights, run.export_samples())?;
+            let bytes = export(task.model, &best.weights, run.export_samples()?)?;
             store.write(BEST_MODEL, &bytes)?;
         }
         let best = state.best.as_ref().map_or(score, |best| best.score);
@@ -290,7 +290,7 @@ pub fn fit(
         .best
         .ok_or_else(|| FitError::Examples("no epoch was trained".into()))?;
     Ok(Fitted {
-        bytes: export(task.model, &best.weights, run.export_samples())?,
+        bytes: export(task.model, &best.weights, run.export_samples()?)?,
         epoch: best.epoch,
         score: best.score,
         predictions: run.predict(best.epoch, &best.weights)?,
@@ -411,10 +411,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Some selection samples, to check an exported file on.
-    fn export_samples(&self) -> Batch {
+    fn export_samples(&self) -> Result<Batch, FitError> {
         let count = self.selection_labels.len().min(EXPORT_SAMPLES);
         let samples: Vec<usize> = (0..count).collect();
-        self.task.selection.batch(&samples, None)
+        let batch = self.task.selection.batch(&samples, None);
+        batch.map_err(|error| FitError::Examples(error.to_string()))
     }
 
     /// What is left of one epoch; returns its mean loss and its last learning rate.
@@ -516,7 +517,7 @@ impl Run<'_> {
             let augment = options
                 .augment
                 .then(|| seed::stream("augmentation", options.seed, &place).next_u64());
-            let mut samples = self.task.training.batch(&batch[range.clone()], augment);
+            let mut samples = self.task.training.batch(&batch[range.clone()], augment)?;
             let targets = Targets::of_shard(&options.loss, self.classes, batch.len());
             let own = &labels[range.clone()];
             let targets = match shares {
@@ -560,7 +561,7 @@ impl Run<'_> {
         let samples: Vec<usize> = (0..self.selection_labels.len()).collect();
         let chunks: Vec<&[usize]> = samples.chunks(self.options.batch_size).collect();
         let outputs = self.workers.map(chunks.len(), |index| {
-            let batch = self.task.selection.batch(chunks[index], None);
+            let batch = self.task.selection.batch(chunks[index], None)?;
             let output = self.engine.evaluate(weights, batch.inputs)?;
             if output.shape != [chunks[index].len(), self.classes] {
                 return Err(ExecuteError::Input(format!(

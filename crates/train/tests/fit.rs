@@ -112,7 +112,7 @@ fn it_learns_and_the_file_keeps_what_was_learned() {
     // On samples that neither training nor selection has seen, in the judging runtime.
     let held_out = Patterns::new(90, 77);
     let indices: Vec<usize> = (0..90).collect();
-    let batch = held_out.batch(&indices, None);
+    let batch = held_out.batch(&indices, None).unwrap();
     let session = Session::load(fitted.bytes.clone()).unwrap();
     let input = Tensor {
         shape: batch.inputs[0].shape.clone(),

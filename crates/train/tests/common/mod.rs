@@ -7,7 +7,7 @@ use agon_model::proto::{
     OperatorSetIdProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use agon_model::{Dim, Model};
-use agon_train::examples::{Array, Batch, Examples};
+use agon_train::examples::{Array, Batch, Examples, Unavailable};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -196,7 +196,7 @@ impl Examples for Patterns {
         self.labels[index]
     }
 
-    fn batch(&self, indices: &[usize], augment: Option<u64>) -> Batch {
+    fn batch(&self, indices: &[usize], augment: Option<u64>) -> Result<Batch, Unavailable> {
         let mut data: Vec<f32> = indices
             .iter()
             .flat_map(|&i| self.images[i].clone())
@@ -206,12 +206,12 @@ impl Examples for Patterns {
                 *value += noise * 0.1;
             }
         }
-        Batch {
+        Ok(Batch {
             inputs: vec![Array {
                 shape: vec![indices.len(), 1, 16, 16],
                 data,
             }],
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
-        }
+        })
     }
 }

@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use self::inputs::Inputs;
 use self::operators::BatchMoments;
 use self::value::{Float, Value};
-use crate::examples::Array;
+use crate::examples::{Array, Unavailable};
 use crate::loss::Targets;
 use crate::program::{Moments, Program, Step, Weights};
 use crate::shape::element_count;
@@ -46,6 +46,9 @@ pub enum ExecuteError {
     /// The batch does not fill the program's inputs.
     #[error("{0}")]
     Input(String),
+    /// A sample of the batch cannot be had.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
     /// A node cannot compute with what it was given.
     #[error("{node}: {reason}")]
     Node {
