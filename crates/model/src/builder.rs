@@ -4,6 +4,10 @@
 //! batch normalisation): training sets the real initial values. Fixed numbers are `Constant` nodes, so that whatever
 //! is an initialiser is learned.
 
+mod attention;
+
+use std::collections::BTreeSet;
+
 use crate::model::{Dim, Model, ReadError};
 use crate::proto::{
     AttributeProto, DimensionProto, ElementType, GraphProto, ModelProto, NodeProto,
@@ -87,6 +91,10 @@ pub enum BuildError {
 pub struct GraphBuilder {
     graph: GraphProto,
     mistake: Option<BuildError>,
+    /// What all names start with at present.
+    scope: String,
+    /// The name of the next node, if it was given one.
+    next: Option<String>,
 }
 
 impl GraphBuilder {
@@ -98,7 +106,26 @@ impl GraphBuilder {
                 ..GraphProto::default()
             },
             mistake: None,
+            scope: String::new(),
+            next: None,
         }
+    }
+
+    /// Builds a part of the graph in which every name starts with `scope` and a dot.
+    pub fn scope<T>(&mut self, scope: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.scope.len();
+        self.scope.push_str(scope);
+        self.scope.push('.');
+        let built = build(self);
+        self.scope.truncate(length);
+        built
+    }
+
+    /// Names the next node, within the scope. Initialisers are named after their node, so a name that does not change
+    /// when the graph around it does is what weights can be found by. Without it nodes are numbered.
+    pub fn name(&mut self, name: &str) -> &mut Self {
+        self.next = Some(format!("{}{name}", self.scope));
+        self
     }
 
     /// A float input.
@@ -349,10 +376,7 @@ impl GraphBuilder {
         let target: Vec<i64> = std::iter::once(0)
             .chain(rest.iter().map(|&d| d as i64))
             .collect();
-        let tensor = TensorProto::from_i64("", &[target.len()], &target);
-        let attributes = vec![AttributeProto::from_tensor("value", tensor)];
-        let name = self.next_name("constant");
-        let shape = self.push(name, "Constant", &[], attributes, fixed(&[target.len()]));
+        let shape = self.integers(&[target.len()], &target);
         let dims = x.dims.iter().take(1).cloned().chain(fixed(rest)).collect();
         self.push(node, "Reshape", &[x, &shape], vec![], dims)
     }
@@ -387,14 +411,21 @@ impl GraphBuilder {
     /// # Errors
     /// The first operation that did not fit, or what makes the graph unusable.
     pub fn finish(self) -> Result<Model, BuildError> {
-        if let Some(mistake) = self.mistake {
+        let graph = self.graph;
+        let mut names = BTreeSet::new();
+        let twice = graph.node.iter().find(|node| !names.insert(&node.name));
+        let twice = twice.map(|node| BuildError::Invalid {
+            place: node.name.clone(),
+            problem: "the name is given to two nodes".into(),
+        });
+        if let Some(mistake) = self.mistake.or(twice) {
             return Err(mistake);
         }
         let proto = ModelProto {
             ir_version: IR_VERSION,
             producer_name: "agon".into(),
             producer_version: env!("CARGO_PKG_VERSION").into(),
-            graph: self.graph,
+            graph,
             opset_import: vec![OperatorSetIdProto {
                 domain: String::new(),
                 version: OPSET,
@@ -484,9 +515,10 @@ impl GraphBuilder {
         name
     }
 
-    /// Names are unique because the number of nodes and initialisers only grows between two calls with one prefix.
-    fn next_name(&self, prefix: &str) -> String {
-        format!("{prefix}_{}", self.graph.node.len())
+    /// Numbered names are unique because the number of nodes only grows between two calls with one prefix.
+    fn next_name(&mut self, prefix: &str) -> String {
+        let numbered = || format!("{}{prefix}_{}", self.scope, self.graph.node.len());
+        self.next.take().unwrap_or_else(numbered)
     }
 
     /// Batch, channels, height and width of [N, C, H, W].
