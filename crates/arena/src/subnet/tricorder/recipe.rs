@@ -1,25 +1,205 @@
-//! How a miner trains a model for this competition: the competition's own score is the objective.
+//! How models are trained for this competition: its own score is the objective, on lesions that training has not seen.
 
+use super::lesions::{Lesions, Preparation};
 use super::parts::MinerParts;
-use super::score::score;
+use super::score::{group_f1, score};
 use crate::event::{Event, Events};
 use crate::seed::Seed;
 use agon_dataset::augment::Augmentation;
-use agon_dataset::cache::{CacheError, DecodedImages};
-use agon_dataset::skin::Record;
-use agon_model::architecture::{LesionClassifier, lesion_classifier};
+use agon_dataset::cache::CacheError;
+use agon_dataset::skin::{LesionClass, Record, Risk};
+use agon_model::Model;
+use agon_model::architecture::{
+    LesionClassifier, TricorderModel, TricorderOptions, lesion_classifier,
+};
 use agon_model::builder::BuildError;
 use agon_model::metrics;
 use agon_model::proto::TensorError;
 use agon_train::checkpoint::{OnOtherRun, Policy};
-use agon_train::examples::{Array, Batch, Examples};
-use agon_train::fit::{Checkpoints, FitError, Judgement, Predictions, Progress, Task, fit};
+use agon_train::examples::Examples;
+use agon_train::fit::{Checkpoints, FitError, Fitted, Judgement, Predictions, Progress, Task, fit};
 use agon_train::init::initialise;
 use agon_train::loss::Loss;
 use agon_train::options::{FitOptions, Sampler};
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::str::FromStr;
 use tokio_util::sync::CancellationToken;
+
+/// The networks that can be trained for the competition, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// A residual network of dense convolutions ([`LesionClassifier`]): the one that a CPU trains in minutes.
+    Compact,
+    /// An original network or one of the `agon` family.
+    Named(TricorderModel),
+}
+
+impl Network {
+    /// Every name.
+    pub fn names() -> Vec<&'static str> {
+        let named = TricorderModel::ALL.map(TricorderModel::name);
+        std::iter::once("compact").chain(named).collect()
+    }
+
+    /// The graph for images of one side, with its initial weights.
+    ///
+    /// # Errors
+    /// When the side or the dropout is out of range.
+    pub fn build(self, side: usize, dropout: Option<f32>, seed: u64) -> Result<Model, RecipeError> {
+        let mut model = match self {
+            Self::Compact => {
+                let default = LesionClassifier::default();
+                lesion_classifier(&LesionClassifier {
+                    image_size: side,
+                    dropout: dropout.unwrap_or(default.dropout),
+                    ..default
+                })?
+            }
+            Self::Named(network) => network.build(&TricorderOptions {
+                image_size: side,
+                dropout,
+                ..TricorderOptions::default()
+            })?,
+        };
+        initialise(&mut model, seed)?;
+        Ok(model)
+    }
+}
+
+impl FromStr for Network {
+    type Err = UnknownNetwork;
+
+    fn from_str(name: &str) -> Result<Self, UnknownNetwork> {
+        match name {
+            "compact" => Ok(Self::Compact),
+            name => name
+                .parse()
+                .map(Self::Named)
+                .map_err(|_| UnknownNetwork(name.to_owned())),
+        }
+    }
+}
+
+/// The name is of no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct UnknownNetwork(String);
+
+impl fmt::Display for UnknownNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Network::names().join(", ");
+        write!(
+            f,
+            "there is no network {:?}; the networks are {names}",
+            self.0
+        )
+    }
+}
+
+/// One number for each class, by its risk: benign, medium, high.
+fn by_risk(weights: [f64; 3]) -> impl Iterator<Item = f64> {
+    LesionClass::ALL
+        .into_iter()
+        .map(move |class| match class.risk() {
+            Risk::Benign => weights[0],
+            Risk::Medium => weights[1],
+            Risk::High => weights[2],
+        })
+}
+
+/// The original pipeline's loss: half of it 0.6 weighted cross-entropy and 0.4 focal loss, half soft F1, all weighted 3
+/// (high risk), 2 and 1. Without `class_weights` only soft F1 is weighted: a sampler that prefers risky classes would
+/// count them twice.
+pub fn original_loss(label_smoothing: f32, class_weights: bool) -> Loss {
+    let weights: Vec<f32> = by_risk([1.0, 2.0, 3.0])
+        .map(|weight| weight as f32)
+        .collect();
+    Loss {
+        cross_entropy: 0.3,
+        focal: 0.2,
+        soft_f1: 0.5,
+        label_smoothing,
+        class_weights: if class_weights {
+            weights.clone()
+        } else {
+            Vec::new()
+        },
+        f1_weights: weights,
+        counts_absent: true,
+    }
+}
+
+/// A loss that follows the competition's score: cross-entropy for the accuracy, and soft F1 with the weight that each
+/// class has in the weighted mean of the groups' means, over the classes that the batch has.
+pub fn aligned_loss(label_smoothing: f32) -> Loss {
+    let members = |risk| by_class(risk).count() as f64;
+    let weights = [
+        1.0 / members(Risk::Benign),
+        2.0 / members(Risk::Medium),
+        3.0 / members(Risk::High),
+    ];
+    Loss {
+        cross_entropy: 0.5,
+        focal: 0.0,
+        soft_f1: 0.5,
+        label_smoothing,
+        class_weights: Vec::new(),
+        f1_weights: by_risk(weights).map(|weight| weight as f32).collect(),
+        counts_absent: false,
+    }
+}
+
+/// The original pipeline's sampler: classes of high risk are drawn 12 times and of medium risk 4 times as often as
+/// benign ones, however many samples they have.
+pub fn original_sampler() -> Sampler {
+    Sampler::Weighted {
+        weights: by_risk([1.0, 4.0, 12.0]).collect(),
+    }
+}
+
+fn by_class(risk: Risk) -> impl Iterator<Item = LesionClass> {
+    let classes = LesionClass::ALL.into_iter();
+    classes.filter(move |class| class.risk() == risk)
+}
+
+/// The competition's score of predictions, with what it is made of. Size does not tell epochs of one network apart, so
+/// that efficiency counts as one.
+pub fn judge(predictions: &Predictions) -> Judgement {
+    let answers: Vec<usize> = predictions
+        .rows()
+        .map(|row| metrics::argmax(row).unwrap_or(0))
+        .collect();
+    let judged = score(&predictions.labels, &answers, 0);
+    let mut measures = judged.metrics;
+    for (name, value) in group_f1(&predictions.labels, &answers) {
+        measures.insert(name.to_owned(), value);
+    }
+    Judgement {
+        score: judged.score,
+        measures,
+    }
+}
+
+/// Trains a network, and exports its best epoch.
+///
+/// # Errors
+/// See [`FitError`].
+pub fn fit_lesions(
+    model: &Model,
+    (training, selection): (&Lesions, &Lesions),
+    options: &FitOptions,
+    checkpoints: &Checkpoints<'_>,
+    observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Fitted, FitError> {
+    let task = Task {
+        model,
+        training,
+        selection,
+        objective: &judge,
+    };
+    fit(&task, options, checkpoints, observer)
+}
 
 /// A network and how long it is trained.
 #[derive(Clone, Debug)]
@@ -118,35 +298,30 @@ pub fn train(
     events: &Events,
     stop: &CancellationToken,
 ) -> Result<Trained, RecipeError> {
-    let side = profile.network.image_size;
+    let preparation = Preparation {
+        side: profile.network.image_size,
+        augmentation: Augmentation::default(),
+        workers: None,
+    };
     let total = parts.training.len() + parts.selection.len();
-    let loading = |before: usize| {
-        move |done: usize, _: usize| {
+    let load = |records: &[Record], before: usize| {
+        let progress = |done: usize, _: usize| {
             let done = before + done;
             events.emit(&Event::Loading { done, total });
+        };
+        match Lesions::load(records, &preparation, &progress)? {
+            (lesions, skipped) if skipped.is_empty() => Ok(lesions),
+            (_, skipped) => Err(CacheError::Unreadable {
+                count: skipped.len(),
+                first: skipped[0].path.display().to_string(),
+                reason: skipped[0].reason.to_string(),
+            }),
         }
     };
-    let training = Lesions::load(&parts.training, side, &loading(0))?;
-    let selection = Lesions::load(&parts.selection, side, &loading(parts.training.len()))?;
+    let training = load(&parts.training, 0)?;
+    let selection = load(&parts.selection, training.len())?;
     let mut model = lesion_classifier(&profile.network)?;
     initialise(&mut model, profile.options.seed)?;
-    let objective = |predictions: &Predictions| {
-        let answers = predictions
-            .rows()
-            .map(|row| metrics::argmax(row).unwrap_or(0));
-        // Size does not tell epochs of one network apart.
-        let judged = score(&predictions.labels, &answers.collect::<Vec<_>>(), 0);
-        Judgement {
-            score: judged.score,
-            measures: judged.metrics,
-        }
-    };
-    let task = Task {
-        model: &model,
-        training: &training,
-        selection: &selection,
-        objective: &objective,
-    };
     let checkpoints = Checkpoints {
         directory: checkpoints,
         on_other_run: OnOtherRun::StartAnew,
@@ -182,7 +357,8 @@ pub fn train(
             false => ControlFlow::Continue(()),
         }
     };
-    match fit(&task, &profile.options, &checkpoints, &mut observer) {
+    let parts = (&training, &selection);
+    match fit_lesions(&model, parts, &profile.options, &checkpoints, &mut observer) {
         Ok(fitted) => Ok(Trained {
             model: fitted.bytes,
             score: fitted.score,
@@ -192,70 +368,47 @@ pub fn train(
     }
 }
 
-/// Decoded lesions as training examples: the pixels are those a judge would give to the network.
-struct Lesions {
-    images: DecodedImages,
-    demographics: Vec<[f32; 3]>,
-    labels: Vec<usize>,
-    augmentation: Augmentation,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Lesions {
-    fn load(
-        records: &[Record],
-        side: usize,
-        progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> Result<Self, CacheError> {
-        let list: Vec<&Record> = records.iter().collect();
-        Ok(Self {
-            images: DecodedImages::decode(&list, side, side, progress)?,
-            demographics: records
-                .iter()
-                .map(|record| record.demographics.encode())
-                .collect(),
-            labels: records.iter().map(|record| record.class.index()).collect(),
-            augmentation: Augmentation::default(),
-        })
-    }
-}
-
-impl Examples for Lesions {
-    fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    fn label(&self, index: usize) -> usize {
-        self.labels[index]
-    }
-
-    fn batch(&self, indices: &[usize], augment: Option<u64>) -> Batch {
-        let (height, width) = (self.images.height(), self.images.width());
-        let mut image = Array {
-            shape: vec![indices.len(), 3, height, width],
-            data: Vec::with_capacity(indices.len() * 3 * height * width),
-        };
-        let mut demographics = Array {
-            shape: vec![indices.len(), 3],
-            data: Vec::with_capacity(indices.len() * 3),
-        };
-        for (position, &index) in indices.iter().enumerate() {
-            let pixels = match augment {
-                // One image may stand in a batch twice; its place tells the two apart.
-                Some(seed) => self.augmentation.apply(
-                    self.images.pixels(index),
-                    (height, width),
-                    seed,
-                    position as u64,
-                    index as u64,
-                ),
-                None => self.images.input(index),
+    #[test]
+    fn the_aligned_loss_weighs_classes_as_the_score_does() {
+        let loss = aligned_loss(0.1);
+        // The weighted F1 of the score is linear in each class's F1: its slope is the class's weight.
+        let total: f32 = loss.f1_weights.iter().sum();
+        for (class, weight) in LesionClass::ALL.into_iter().zip(&loss.f1_weights) {
+            let expected = match class.risk() {
+                Risk::High => 3.0 / 6.0 / 4.0,
+                Risk::Medium => 2.0 / 6.0 / 3.0,
+                Risk::Benign => 1.0 / 6.0 / 4.0,
             };
-            image.data.extend(pixels);
-            demographics.data.extend(self.demographics[index]);
+            assert!((weight / total - expected).abs() < 1e-6, "{class:?}");
         }
-        Batch {
-            inputs: vec![image, demographics],
-            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+    }
+
+    #[test]
+    fn the_originals_weights_are_three_two_one_and_twelve_four_one() {
+        let loss = original_loss(0.1, true);
+        assert_eq!(
+            loss.class_weights,
+            [2.0, 3.0, 1.0, 2.0, 1.0, 1.0, 3.0, 3.0, 1.0, 3.0, 2.0]
+        );
+        assert!(original_loss(0.1, false).class_weights.is_empty());
+        let Sampler::Weighted { weights } = original_sampler() else {
+            panic!("weighted")
+        };
+        assert_eq!(weights[LesionClass::Mel.index()], 12.0);
+        assert_eq!(weights[LesionClass::Vasc.index()], 4.0);
+        assert_eq!(weights[LesionClass::Nv.index()], 1.0);
+    }
+
+    #[test]
+    fn every_network_has_a_name_that_reads_back() {
+        for name in Network::names() {
+            name.parse::<Network>().unwrap();
         }
+        let unknown = "balenced".parse::<Network>().unwrap_err().to_string();
+        assert!(unknown.contains("balanced"), "{unknown}");
     }
 }

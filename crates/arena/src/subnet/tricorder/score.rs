@@ -40,21 +40,35 @@ fn combine(accuracy: f64, weighted_f1: f64, efficiency: f64) -> f64 {
 }
 
 fn weighted_f1(f1: &[f64]) -> f64 {
-    let members = |risk: Risk| -> Vec<usize> {
-        let classes = LesionClass::ALL.into_iter();
-        classes
-            .filter(|class| class.risk() == risk)
-            .map(LesionClass::index)
-            .collect()
-    };
-    let (high, medium, benign) = (
-        members(Risk::High),
-        members(Risk::Medium),
-        members(Risk::Benign),
-    );
-    let groups = [(3.0, &high), (2.0, &medium), (1.0, &benign)]
+    let groups = [Risk::High, Risk::Medium, Risk::Benign].map(members);
+    let groups = [(3.0, &groups[0]), (2.0, &groups[1]), (1.0, &groups[2])]
         .map(|(weight, classes)| Group { weight, classes });
     grouped_mean(f1, &groups)
+}
+
+fn members(risk: Risk) -> Vec<usize> {
+    let classes = LesionClass::ALL.into_iter();
+    classes
+        .filter(|class| class.risk() == risk)
+        .map(LesionClass::index)
+        .collect()
+}
+
+/// The mean F1 of each risk group, by name. Labels and predictions as in [`score`].
+pub fn group_f1(labels: &[usize], predictions: &[usize]) -> [(&'static str, f64); 3] {
+    let confusion = Confusion::new(CLASSES, labels, predictions)
+        .expect("labels and predictions come in pairs and below eleven");
+    let f1 = confusion.f1();
+    [
+        ("f1_high_risk", Risk::High),
+        ("f1_medium_risk", Risk::Medium),
+        ("f1_benign", Risk::Benign),
+    ]
+    .map(|(name, risk)| {
+        let members = members(risk);
+        let sum: f64 = members.iter().map(|&class| f1[class]).sum();
+        (name, sum / members.len() as f64)
+    })
 }
 
 fn efficiency(bytes: u64) -> f64 {
