@@ -3,10 +3,12 @@
 mod chain;
 mod neuron;
 pub mod node;
+mod train;
 mod wallet;
 
 pub use chain::*;
 pub use neuron::*;
+pub use train::*;
 pub use wallet::*;
 
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +45,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Publish something as a hotkey, and read what hotkeys have published.
     Commitment(Commitment),
+    /// Train a model for a competition.
+    Train(Train),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

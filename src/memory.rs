@@ -2,6 +2,7 @@
 //! committed to and not revealed yet. One small JSON file each, written whole or not at all, and
 //! readable by its owner alone.
 
+use crate::files::write_atomically;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,12 +63,8 @@ impl Memory {
         let what = || format!("cannot write {}", self.path.display());
         let directory = self.path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory).with_context(what)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory).with_context(what)?;
-        serde_json::to_writer(&mut file, value).with_context(what)?;
-        file.flush().with_context(what)?;
-        file.as_file().sync_all().with_context(what)?;
-        file.persist(&self.path).with_context(what)?;
-        Ok(())
+        let text = serde_json::to_vec(value).with_context(what)?;
+        write_atomically(&self.path, &text).with_context(what)
     }
 
     /// Keep nothing any more.

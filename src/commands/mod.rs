@@ -8,6 +8,7 @@ pub mod query;
 mod session;
 pub mod stake;
 pub mod subnet;
+pub mod train;
 pub mod up;
 pub mod wallet;
 pub mod weights;

@@ -102,9 +102,10 @@ pub enum Progress<'a> {
         steps: usize,
         loss: f64,
     },
-    /// An epoch is done and its checkpoint written; `best` is the best score so far.
+    /// An epoch is done and its checkpoint written; `history` ends with it, `best` is the best score so far.
     Epoch {
         record: &'a EpochRecord,
+        history: &'a [EpochRecord],
         epochs: usize,
         best: f64,
     },
@@ -264,7 +265,7 @@ pub fn fit(
             score,
             measures: judgement.measures,
         };
-        state.history.push(record.clone());
+        state.history.push(record);
         state.step = 0;
         state.loss_sum = 0.0;
         store.save_epoch(&state)?;
@@ -275,7 +276,8 @@ pub fn fit(
         }
         let best = state.best.as_ref().map_or(score, |best| best.score);
         let progress = Progress::Epoch {
-            record: &record,
+            record: &state.history[epoch - 1],
+            history: &state.history,
             epochs: options.epochs,
             best,
         };

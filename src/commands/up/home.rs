@@ -2,6 +2,7 @@
 //! uses it at a time.
 
 use crate::failure::Failure;
+use crate::files::write_atomically;
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -190,14 +191,7 @@ impl Home {
     pub fn store_manifest(&self, manifest: &Manifest) -> anyhow::Result<()> {
         let path = self.manifest_path();
         let what = || format!("writing {}", path.display());
-        let mut file = tempfile::NamedTempFile::new_in(&self.root).with_context(what)?;
-        file.write_all(&serde_json::to_vec_pretty(manifest)?)
-            .with_context(what)?;
-        file.as_file().sync_all().with_context(what)?;
-        file.persist(&path).with_context(what)?;
-        File::open(&self.root)
-            .and_then(|root| root.sync_all())
-            .with_context(what)
+        write_atomically(&path, &serde_json::to_vec_pretty(manifest)?).with_context(what)
     }
 
     fn manifest_path(&self) -> PathBuf {

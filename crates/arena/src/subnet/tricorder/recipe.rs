@@ -344,6 +344,7 @@ pub fn train(
                 record,
                 epochs,
                 best,
+                ..
             } => events.emit(&Event::TrainingEpoch {
                 epoch: record.epoch,
                 epochs,

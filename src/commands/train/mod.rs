@@ -1,0 +1,410 @@
+//! `agon train`: from images to a checked model file.
+
+mod keys;
+pub mod layers;
+mod monitor;
+
+use crate::args::{Train, TrainSubnet};
+use crate::failure::Failure;
+use crate::files::write_atomically;
+use crate::printer::{Printer, result};
+use agon_arena::subnet::tricorder::lesions::{Lesions, Preparation, Skipped};
+use agon_arena::subnet::tricorder::recipe::{self, Network, RecipeError};
+use agon_dataset::augment::Augmentation;
+use agon_dataset::skin::synthetic::{Synthetic, generate};
+use agon_dataset::skin::{self, LesionClass, Record};
+use agon_dataset::split::{Part, Shares, disjoint, split};
+use agon_model::Model;
+use agon_train::checkpoint::{CheckpointError, OnOtherRun, Policy};
+use agon_train::examples::Examples;
+use agon_train::fit::{Checkpoints, FitError, Fitted};
+use agon_train::loss::Loss;
+use agon_train::options::{FitOptions, Sampler, Schedule};
+use anyhow::{Context, anyhow};
+use layers::{Layers, TrainSettings};
+use monitor::Monitor;
+use rayon::ThreadPoolBuilder;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The file of settings that is taken by itself where there is one.
+const CONFIG: &str = "train_config.yaml";
+/// The side of an image where nothing is said.
+const COMPACT_SIDE: usize = 64;
+const JUDGED_SIDE: usize = agon_dataset::image::JUDGING_SIDE;
+/// How many skipped images are named.
+const SKIPPED_SHOWN: usize = 5;
+
+/// Train.
+pub async fn run(train: Train) -> Result<(), Failure> {
+    let TrainSubnet::Tricorder(train) = train.subnet;
+    let file = match &train.config {
+        Some(path) => Some(path.clone()),
+        None => Some(PathBuf::from(CONFIG)).filter(|path| path.exists()),
+    };
+    let layers = Layers::resolve(file.as_deref(), std::env::vars(), &train.flags)?;
+    if train.print_config {
+        return Ok(result(layers.as_yaml().trim_end())?);
+    }
+    let settings = layers.settings()?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stopping.cancel();
+        }
+    });
+    let (start_anew, as_json) = (train.start_anew, train.json);
+    let work = move || tricorder(&settings, &layers.as_yaml(), start_anew, as_json, &stop);
+    tokio::task::spawn_blocking(work).await?
+}
+
+fn tricorder(
+    settings: &TrainSettings,
+    yaml: &str,
+    start_anew: bool,
+    as_json: bool,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let printer = Printer::new(false);
+    let network: Network = settings.model.name.parse().map_err(Failure::user)?;
+    let side = settings.model.image_size.unwrap_or(match network {
+        Network::Compact => COMPACT_SIDE,
+        Network::Named(_) => JUDGED_SIDE,
+    });
+    let options = options(settings)?;
+    let run = run_directory(settings)?;
+    let (training, selection) = parts(settings, &printer)?;
+    let workers = match settings.training.num_workers {
+        0 => None,
+        workers => Some(Arc::new(
+            ThreadPoolBuilder::new().num_threads(workers).build()?,
+        )),
+    };
+    let preparation = Preparation {
+        side,
+        augmentation: augmentation(settings),
+        workers,
+    };
+    let total = (training.len() + selection.len()) as u64;
+    let load = |records: &[Record], before: usize| {
+        let progress = |done: usize, _: usize| {
+            printer.progress("images", (before + done) as u64, total, String::new());
+        };
+        let loaded = Lesions::load(records, &preparation, &progress);
+        let (lesions, skipped) = loaded.map_err(Failure::user)?;
+        tell_skipped(&printer, &skipped);
+        match lesions.is_empty() {
+            true => Err(Failure::user(anyhow!("no image of a part can be read"))),
+            false => Ok(lesions),
+        }
+    };
+    let (training, selection) = (load(&training, 0)?, load(&selection, training.len())?);
+    let model = network.build(side, settings.training.dropout, settings.training.seed);
+    let model = model.map_err(|error| match error {
+        RecipeError::Build(error) => Failure::user(error),
+        error => error.into(),
+    })?;
+    std::fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
+    save(&run.join("config.yaml"), yaml.as_bytes())?;
+    let checkpoints = Checkpoints {
+        directory: &run,
+        on_other_run: match start_anew {
+            true => OnOtherRun::StartAnew,
+            false => OnOtherRun::Refuse,
+        },
+        policy: policy(settings),
+    };
+    let mut monitor = Monitor::new(settings, &run, &printer, stop);
+    let parts = (&training, &selection);
+    let fitted = recipe::fit_lesions(&model, parts, &options, &checkpoints, &mut |progress| {
+        monitor.observe(progress)
+    });
+    monitor.end()?;
+    let fitted = fitted.map_err(|error| failure(error, &printer))?;
+    finish(settings, &fitted, &run, &model, as_json, &printer)
+}
+
+/// Where the run is kept.
+fn run_directory(settings: &TrainSettings) -> Result<PathBuf, Failure> {
+    let Some(resume) = &settings.checkpoints.resume else {
+        return Ok(settings.checkpoints.save_dir.clone());
+    };
+    let directory = match resume.is_file() {
+        true => resume.parent().unwrap_or(Path::new(".")),
+        false => resume,
+    };
+    match directory.join("latest.checkpoint").is_file() {
+        true => Ok(directory.to_owned()),
+        false => Err(Failure::user(anyhow!(
+            "there is no checkpoint in {} to go on from",
+            directory.display()
+        ))),
+    }
+}
+
+/// The records of the training and of the selection part.
+fn parts(
+    settings: &TrainSettings,
+    printer: &Printer,
+) -> Result<(Vec<Record>, Vec<Record>), Failure> {
+    let records = if settings.synthetic.enabled {
+        let directory = &settings.synthetic.output_dir;
+        if !directory.join("metadata.csv").exists() {
+            let synthetic = Synthetic {
+                images: settings.synthetic.num_samples,
+                seed: settings.training.seed,
+                ..Synthetic::default()
+            };
+            let progress = |done: usize, total: usize| {
+                printer.progress("generating", done as u64, total as u64, String::new());
+            };
+            generate(directory, &synthetic, &progress).map_err(Failure::user)?;
+        }
+        skin::load(directory).map_err(Failure::user)?
+    } else {
+        skin::load(&settings.data.data_dir).map_err(Failure::user)?
+    };
+    let shares = Shares {
+        selection: settings.data.val_split,
+        judging: settings.data.test_split,
+    };
+    let parts = split(&records, &shares, settings.data.split_seed).map_err(Failure::user)?;
+    if !disjoint(&records, &parts) {
+        return Err(anyhow!("the split has a lesion in two parts").into());
+    }
+    let named = [Part::Training, Part::Selection, Part::Judging].map(|part| {
+        let places = parts.part(part).iter();
+        places.map(|&at| records[at].clone()).collect::<Vec<_>>()
+    });
+    printer.say(&format!(
+        "{} images: {} to learn from, {} to compare epochs on, {} kept for evaluation",
+        records.len(),
+        named[0].len(),
+        named[1].len(),
+        named[2].len()
+    ));
+    let count = |records: &[Record], class: LesionClass| {
+        records
+            .iter()
+            .filter(|record| record.class == class)
+            .count()
+    };
+    let classes = LesionClass::ALL.map(|class| {
+        let [training, selection, _] = &named;
+        format!(
+            "{} {}+{}",
+            class.code(),
+            count(training, class),
+            count(selection, class)
+        )
+    });
+    printer.say(&format!("by class: {}", classes.join(", ")));
+    let [training, selection, _] = named;
+    Ok((training, selection))
+}
+
+fn tell_skipped(printer: &Printer, skipped: &[Skipped]) {
+    if skipped.is_empty() {
+        return;
+    }
+    let shown = skipped.iter().take(SKIPPED_SHOWN);
+    let shown: Vec<String> = shown
+        .map(|skipped| format!("{}: {}", skipped.path.display(), skipped.reason))
+        .collect();
+    printer.say(&format!(
+        "{} image(s) cannot be read and are left out: {}",
+        skipped.len(),
+        shown.join("; ")
+    ));
+}
+
+/// A number of which nought means none.
+fn some<T: PartialEq + Default>(value: T) -> Option<T> {
+    Some(value).filter(|value| *value != T::default())
+}
+
+fn options(settings: &TrainSettings) -> Result<FitOptions, Failure> {
+    let (training, augmentation) = (&settings.training, &settings.augmentation);
+    let smoothing = augmentation.label_smoothing;
+    let options = FitOptions {
+        seed: training.seed,
+        epochs: training.epochs,
+        batch_size: training.batch_size,
+        shards: training.shards,
+        learning_rate: training.learning_rate,
+        schedule: match training.schedule.as_str() {
+            "cosine" => Schedule::Cosine,
+            _ => Schedule::Restarts {
+                first_epochs: training.restart_epochs,
+                factor: training.restart_factor,
+            },
+        },
+        warmup_epochs: training.warmup_epochs,
+        weight_decay: training.weight_decay,
+        gradient_clip: some(training.gradient_clip),
+        loss: match training.loss.as_str() {
+            "cross_entropy" => Loss {
+                label_smoothing: smoothing,
+                ..Loss::default()
+            },
+            "original" => recipe::original_loss(smoothing, !augmentation.weighted_sampling),
+            _ => recipe::aligned_loss(smoothing),
+        },
+        mixup: Some(augmentation.mixup_alpha).filter(|_| augmentation.use_mixup),
+        sampler: match (
+            augmentation.weighted_sampling,
+            augmentation.sampling.as_str(),
+        ) {
+            (false, _) => Sampler::Uniform,
+            (true, "original") => recipe::original_sampler(),
+            (true, _) => Sampler::Balanced { exponent: 0.5 },
+        },
+        ema_decay: some(training.ema_decay),
+        augment: augmentation.enabled,
+        patience: some(training.patience),
+        least_improvement: training.min_improvement,
+        threads: threads(&training.device)?,
+    };
+    options.validate().map_err(Failure::user)?;
+    Ok(options)
+}
+
+/// The threads of a device; as many as there are cores if it names none.
+fn threads(device: &str) -> Result<Option<usize>, Failure> {
+    let (name, number) = match device.split_once(':') {
+        Some((name, number)) => (name, Some(number)),
+        None => (device, None),
+    };
+    let count = number.map(|number| number.parse::<usize>().ok());
+    match (name, count) {
+        ("cpu", None) => Ok(None),
+        ("cpu", Some(Some(threads))) if threads > 0 => Ok(Some(threads)),
+        ("gpu" | "cuda", _) => Err(Failure::user(anyhow!(
+            "this program was built without an engine for graphics processors; use cpu or cpu:<threads>"
+        ))),
+        _ => Err(Failure::user(anyhow!(
+            "there is no device {device:?}; use cpu or cpu:<threads>"
+        ))),
+    }
+}
+
+fn augmentation(settings: &TrainSettings) -> Augmentation {
+    let wanted = &settings.augmentation;
+    Augmentation {
+        horizontal_flip: wanted.horizontal_flip,
+        vertical_flip: wanted.vertical_flip,
+        quarter_turns: wanted.quarter_turns,
+        rotation: wanted.rotation,
+        scale: wanted.scale,
+        shear: wanted.shear,
+        translation: wanted.translate,
+        brightness: wanted.brightness,
+        contrast: wanted.contrast,
+        saturation: wanted.saturation,
+        hue: wanted.hue,
+        erasing: wanted.erasing,
+        ..Augmentation::default()
+    }
+}
+
+fn policy(settings: &TrainSettings) -> Policy {
+    let wanted = &settings.checkpoints;
+    Policy {
+        every_epochs: some(wanted.save_every),
+        keep: Some(wanted.keep),
+        interval: Duration::try_from_secs_f64(wanted.interval * 60.0)
+            .unwrap_or(Policy::default().interval),
+    }
+}
+
+fn failure(error: FitError, printer: &Printer) -> Failure {
+    match error {
+        FitError::Interrupted { .. } => {
+            printer.say(&error.to_string());
+            Failure::Interrupted
+        }
+        FitError::Checkpoint(CheckpointError::OtherRun { .. }) => Failure::User(
+            anyhow::Error::new(error)
+                .context("choose another --save-dir, or delete that run with --start-anew"),
+        ),
+        FitError::Options(_) | FitError::Examples(_) | FitError::Diverged { .. } => {
+            Failure::user(error)
+        }
+        error => error.into(),
+    }
+}
+
+/// Writes the model and says what there is.
+fn finish(
+    settings: &TrainSettings,
+    fitted: &Fitted,
+    run: &Path,
+    model: &Model,
+    as_json: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let path = run.join("model.onnx");
+    if settings.checkpoints.export_onnx {
+        save(&path, &fitted.bytes)?;
+    }
+    let labels = &fitted.predictions.labels;
+    let answers: Vec<usize> = fitted
+        .predictions
+        .rows()
+        .map(|row| agon_model::metrics::argmax(row).unwrap_or(0))
+        .collect();
+    let bytes = fitted.bytes.len() as u64;
+    let score = agon_arena::subnet::tricorder::score(labels, &answers, bytes);
+    let mib = bytes as f64 / f64::from(1 << 20);
+    let model_path = settings
+        .checkpoints
+        .export_onnx
+        .then(|| path.display().to_string());
+    if as_json {
+        let summary = json!({
+            "model": model_path,
+            "network": settings.model.name,
+            "parameters": parameters(model),
+            "bytes": bytes,
+            "mebibytes": mib,
+            "epoch": fitted.epoch,
+            "epochs": fitted.history.len(),
+            "score": score.score,
+            "metrics": score.metrics,
+            "samples": labels.len(),
+        });
+        return Ok(result(&summary.to_string())?);
+    }
+    let metric = |name: &str| score.metrics.get(name).copied().unwrap_or(f64::NAN);
+    printer.result(&format!(
+        "best epoch {} of {}: score {:.4} on {} selection images (accuracy {:.4}, weighted F1 {:.4}, balanced accuracy {:.4}), {mib:.1} MiB, efficiency {:.4}",
+        fitted.epoch,
+        fitted.history.len(),
+        score.score,
+        labels.len(),
+        metric("accuracy"),
+        metric("weighted_f1"),
+        metric("balanced_accuracy"),
+        metric("efficiency"),
+    ));
+    if let Some(path) = model_path {
+        printer.result(&path);
+    }
+    Ok(())
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = write_atomically(path, bytes);
+    Ok(written.with_context(|| format!("cannot write {}", path.display()))?)
+}
+
+fn parameters(model: &Model) -> usize {
+    let tensors = model.graph().initializer.iter();
+    tensors
+        .filter_map(|tensor| tensor.element_count().ok())
+        .sum()
+}

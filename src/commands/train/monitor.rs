@@ -1,0 +1,161 @@
+//! What a run tells while it goes on: a bar, a line for each epoch, its history and TensorBoard's files.
+
+use super::layers::TrainSettings;
+use crate::failure::Failure;
+use crate::files::write_atomically;
+use crate::printer::Printer;
+use agon_train::checkpoint::EpochRecord;
+use agon_train::fit::Progress;
+use agon_train::tensorboard::Writer;
+use anyhow::Context;
+use serde_json::json;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// The scalars of an epoch: TensorBoard's name for each and where it comes from.
+const SCALARS: [(&str, fn(&EpochRecord) -> Option<f64>); 9] = [
+    ("Loss/train", |record| Some(record.loss)),
+    ("Loss/val", |record| Some(record.selection_loss)),
+    ("Accuracy/val", |record| measure(record, "accuracy")),
+    ("WeightedF1/val", |record| measure(record, "weighted_f1")),
+    ("CompetitionScore/val", |record| Some(record.score)),
+    ("F1_HighRisk/val", |record| measure(record, "f1_high_risk")),
+    ("F1_MediumRisk/val", |record| {
+        measure(record, "f1_medium_risk")
+    }),
+    ("F1_Benign/val", |record| measure(record, "f1_benign")),
+    ("LearningRate", |record| Some(record.learning_rate)),
+];
+
+fn measure(record: &EpochRecord, name: &str) -> Option<f64> {
+    record.measures.get(name).copied()
+}
+
+/// Follows a run.
+pub struct Monitor<'a> {
+    printer: &'a Printer,
+    stop: &'a CancellationToken,
+    tensorboard: Option<(PathBuf, Option<Writer>)>,
+    run: PathBuf,
+    epochs: usize,
+    trouble: Option<anyhow::Error>,
+}
+
+impl<'a> Monitor<'a> {
+    /// A monitor of a run in this directory.
+    pub fn new(
+        settings: &TrainSettings,
+        run: &Path,
+        printer: &'a Printer,
+        stop: &'a CancellationToken,
+    ) -> Self {
+        let logging = &settings.logging;
+        let tensorboard = logging
+            .tensorboard
+            .then(|| (logging.tensorboard_dir.clone(), None));
+        Self {
+            printer,
+            stop,
+            tensorboard,
+            run: run.to_owned(),
+            epochs: settings.training.epochs,
+            trouble: None,
+        }
+    }
+
+    /// Takes one piece of news, and says whether to go on.
+    pub fn observe(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
+        match progress {
+            Progress::Step {
+                epoch,
+                step,
+                steps,
+                loss,
+            } => {
+                let done = ((epoch - 1) * steps + step) as u64;
+                let message = format!("epoch {epoch}/{} loss {loss:.4}", self.epochs);
+                let total = (self.epochs * steps) as u64;
+                self.printer.progress("training", done, total, message);
+            }
+            Progress::Epoch {
+                record, history, ..
+            } => {
+                self.printer.say(&format!(
+                    "Epoch {}/{} - loss: {:.4} - val_loss: {:.4} - val_acc: {:.4} - val_wF1: {:.4} - score: {:.4} - lr: {:.6}",
+                    record.epoch,
+                    self.epochs,
+                    record.loss,
+                    record.selection_loss,
+                    measure(record, "accuracy").unwrap_or(f64::NAN),
+                    measure(record, "weighted_f1").unwrap_or(f64::NAN),
+                    record.score,
+                    record.learning_rate,
+                ));
+                if let Err(error) = self.log(record, history) {
+                    self.trouble = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        match self.stop.is_cancelled() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn log(&mut self, record: &EpochRecord, history: &[EpochRecord]) -> anyhow::Result<()> {
+        write_history(&self.run, history)?;
+        let Some((directory, writer)) = &mut self.tensorboard else {
+            return Ok(());
+        };
+        let context = || format!("cannot write event files in {}", directory.display());
+        if writer.is_none() {
+            *writer = Some(Writer::create(directory).with_context(context)?);
+        }
+        let scalars = SCALARS
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value(record)?)));
+        match writer {
+            Some(writer) => writer
+                .scalars(record.epoch as u64, scalars)
+                .with_context(context),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the run's account.
+    pub fn end(self) -> Result<(), Failure> {
+        match self.trouble {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes the history of a run, as JSON and as CSV.
+fn write_history(run: &Path, history: &[EpochRecord]) -> anyhow::Result<()> {
+    let json = json!(history).to_string();
+    let mut csv = String::from("epoch");
+    for (name, _) in SCALARS {
+        csv.push_str(&format!(",{name}"));
+    }
+    csv.push('\n');
+    for record in history {
+        csv.push_str(&record.epoch.to_string());
+        for (_, value) in SCALARS {
+            let value = value(record).map_or(String::new(), |value| value.to_string());
+            csv.push_str(&format!(",{value}"));
+        }
+        csv.push('\n');
+    }
+    for (name, text) in [
+        ("training_history.json", json),
+        ("training_history.csv", csv),
+    ] {
+        let path = run.join(name);
+        write_atomically(&path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
