@@ -13,8 +13,11 @@
 pub mod augment;
 pub mod cache;
 mod files;
+mod groups;
 pub mod image;
 mod seed;
 pub mod skin;
 pub mod split;
 pub mod store;
+
+pub use groups::groups;

@@ -1,13 +1,18 @@
 //! Skin lesion images with patient data, and the vocabulary of the lesion competition.
 
 mod directory;
+pub mod manifest;
+mod open;
 pub mod synthetic;
+mod table;
+pub mod vocabulary;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use directory::{LoadError, MAX_METADATA_BYTES, MAX_ROWS, Problem, load};
+pub use open::open;
 
 /// The classes of the competition, in the fixed order of a model's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -172,6 +177,14 @@ pub struct Record {
     pub image_id: String,
     /// Name of the lesion; several images may show one lesion.
     pub lesion_id: String,
+    /// Name of the patient, where it is known; one patient may have several lesions.
+    pub patient_id: Option<String>,
+    /// What else must stay together: images that look alike, and what they are tied to.
+    pub group: Option<String>,
+    /// The data set it comes from; empty if that is not recorded.
+    pub source: String,
+    /// SHA-256 of the image file in hex, where it is recorded.
+    pub digest: Option<String>,
     /// The image file.
     pub path: PathBuf,
     /// Diagnosis.

@@ -1,6 +1,8 @@
-//! Parts of a data set that share no lesion.
+//! Parts of a data set that share no lesion, no patient and no look-alike.
 //!
-//! Within each class the lesions are ranked by SHA-256 of seed and lesion name, and each part takes its share of the
+//! What must stay together is a group ([`groups`]): lesions tied by a patient or by images that look alike; without
+//! such ties a lesion is a group. A group counts for its rarest class and is called by the smallest name of its
+//! lesions. Within each class the groups are ranked by SHA-256 of seed and name, and each part takes its share of the
 //! ranking. So the parts depend on nothing but the seed and the set of lesions: not on the order of the rows, nor on
 //! how many images a lesion has; a further image of a known lesion joins that lesion's part.
 //!
@@ -14,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use crate::groups;
 use crate::skin::{LesionClass, Record};
 
 /// What a part is for.
@@ -90,21 +93,21 @@ pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, Sp
     if !(selection > 0.0 && judging > 0.0 && selection + judging < 1.0) {
         return Err(SplitError::Shares { selection, judging });
     }
-    let mut classes: BTreeMap<LesionClass, BTreeSet<([u8; 32], &str)>> = BTreeMap::new();
-    for record in records {
-        let lesion = record.lesion_id.as_str();
+    let owners = groups(records);
+    let mut classes: BTreeMap<LesionClass, BTreeSet<([u8; 32], usize)>> = BTreeMap::new();
+    for (owner, group) in describe(records, &owners) {
         classes
-            .entry(record.class)
+            .entry(group.class)
             .or_default()
-            .insert((rank(seed, lesion), lesion));
+            .insert((rank(seed, group.name), owner));
     }
-    if classes.values().all(|lesions| lesions.len() < 3) {
+    if classes.values().all(|groups| groups.len() < 3) {
         return Err(SplitError::TooFewLesions);
     }
-    let mut parts: BTreeMap<&str, Part> = BTreeMap::new();
-    for lesions in classes.values() {
-        let (judging, selection) = sizes(lesions.len(), shares);
-        for (position, (_, lesion)) in lesions.iter().enumerate() {
+    let mut parts: BTreeMap<usize, Part> = BTreeMap::new();
+    for groups in classes.values() {
+        let (judging, selection) = sizes(groups.len(), shares);
+        for (position, (_, owner)) in groups.iter().enumerate() {
             let part = if position < judging {
                 Part::Judging
             } else if position < judging + selection {
@@ -112,12 +115,12 @@ pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, Sp
             } else {
                 Part::Training
             };
-            parts.insert(lesion, part);
+            parts.insert(*owner, part);
         }
     }
     let positions = |part| {
         (0..records.len())
-            .filter(|&position| parts[records[position].lesion_id.as_str()] == part)
+            .filter(|&position| parts[&owners[position]] == part)
             .collect()
     };
     Ok(Split {
@@ -127,7 +130,34 @@ pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, Sp
     })
 }
 
-/// Where a lesion stands among those of its class.
+/// A group by the first of its records.
+struct Group<'a> {
+    name: &'a str,
+    class: LesionClass,
+}
+
+/// Each group's name and class; neither depends on the order of the records.
+fn describe<'a>(records: &'a [Record], owners: &[usize]) -> BTreeMap<usize, Group<'a>> {
+    let mut lesions: BTreeMap<LesionClass, BTreeSet<&str>> = BTreeMap::new();
+    for record in records {
+        let names = lesions.entry(record.class).or_default();
+        names.insert(&record.lesion_id);
+    }
+    let mut described: BTreeMap<usize, Group<'a>> = BTreeMap::new();
+    for (record, &owner) in records.iter().zip(owners) {
+        let name = record.lesion_id.as_str();
+        let class = record.class;
+        let group = described.entry(owner).or_insert(Group { name, class });
+        group.name = group.name.min(name);
+        let rarity = |class: LesionClass| (lesions[&class].len(), class);
+        if rarity(class) < rarity(group.class) {
+            group.class = class;
+        }
+    }
+    described
+}
+
+/// Where a group stands among those of its class.
 fn rank(seed: u64, lesion: &str) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(b"lesion split");
@@ -136,7 +166,7 @@ fn rank(seed: u64, lesion: &str) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// How many of a class's lesions go to judging and to selection. One is left for training, and of two the other is
+/// How many of a class's groups go to judging and to selection. One is left for training, and of two the other is
 /// judged.
 fn sizes(lesions: usize, shares: &Shares) -> (usize, usize) {
     match lesions {
@@ -152,23 +182,17 @@ fn sizes(lesions: usize, shares: &Shares) -> (usize, usize) {
     }
 }
 
-/// Whether no lesion of `records` stands in two parts.
+/// Whether no lesion, patient or group of `records` stands in two parts.
 pub fn disjoint(records: &[Record], split: &Split) -> bool {
-    let mut owners: BTreeMap<&str, Part> = BTreeMap::new();
+    let owners = groups(records);
+    let mut parts: BTreeMap<usize, Part> = BTreeMap::new();
     [Part::Training, Part::Selection, Part::Judging]
         .into_iter()
         .flat_map(|part| {
-            split
-                .part(part)
-                .iter()
-                .map(move |&position| (part, position))
+            let positions = split.part(part).iter();
+            positions.map(move |&position| (part, position))
         })
-        .all(|(part, position)| {
-            *owners
-                .entry(records[position].lesion_id.as_str())
-                .or_insert(part)
-                == part
-        })
+        .all(|(part, position)| *parts.entry(owners[position]).or_insert(part) == part)
 }
 
 #[cfg(test)]
@@ -186,6 +210,10 @@ mod tests {
         Record {
             image_id: format!("I{image}"),
             lesion_id: format!("{}{lesion}", class.code()),
+            patient_id: None,
+            group: None,
+            source: String::new(),
+            digest: None,
             path: PathBuf::new(),
             class,
             demographics: Demographics {
@@ -204,6 +232,20 @@ mod tests {
                 for _ in 0..=lesion % 3 {
                     records.push(record(records.len(), lesion, class));
                 }
+            }
+        }
+        records
+    }
+
+    /// As [`records`], with some lesions of one patient.
+    fn tied(lesions: usize) -> Vec<Record> {
+        let mut records = records(lesions);
+        for record in &mut records {
+            let digit = record.lesion_id.pop();
+            let lesion = record.lesion_id.clone();
+            record.lesion_id.extend(digit);
+            if lesion.ends_with('1') {
+                record.patient_id = Some(lesion);
             }
         }
         records
@@ -316,12 +358,37 @@ mod tests {
         assert!(!disjoint(&records, &parts(&[0, 2], &[1])));
     }
 
+    #[test]
+    fn patients_and_look_alikes_stay_together() {
+        let mut records = records(40);
+        // The patient p has lesions of three classes; q's only lesion looks like one of them.
+        for position in [0, 80, 160] {
+            records[position].patient_id = Some("p".to_owned());
+        }
+        records[200].patient_id = Some("q".to_owned());
+        for position in [160, 200] {
+            records[position].group = Some("look-alikes".to_owned());
+        }
+        for seed in 0..20 {
+            let split = split(&records, &Shares::default(), seed).unwrap();
+            check_partition(&records, &split);
+            let parts = [0, 80, 160, 200].map(|position| part_of(&split, position));
+            assert!(parts.iter().all(|part| *part == parts[0]), "{parts:?}");
+        }
+        let apart = Split {
+            training: vec![0],
+            selection: Vec::new(),
+            judging: vec![200],
+        };
+        assert!(!disjoint(&records, &apart));
+    }
+
     proptest! {
         #[test]
         fn the_order_of_the_rows_does_not_matter(
-            order in Just(records(12)).prop_shuffle(), seed: u64,
+            order in Just(tied(12)).prop_shuffle(), seed: u64,
         ) {
-            let sorted = records(12);
+            let sorted = tied(12);
             let expected = split(&sorted, &Shares::default(), seed).unwrap();
             let found = split(&order, &Shares::default(), seed).unwrap();
             check_partition(&order, &found);

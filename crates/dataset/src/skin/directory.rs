@@ -18,7 +18,7 @@ pub const MAX_ROWS: usize = 1_000_000;
 /// How many problems a message spells out.
 const PROBLEMS_SHOWN: usize = 5;
 /// How many columns a message lists.
-const COLUMNS_SHOWN: usize = 20;
+pub(super) const COLUMNS_SHOWN: usize = 20;
 /// Longest value a message repeats, in characters.
 const VALUE_SHOWN: usize = 40;
 /// Longest name of an image or a lesion, in characters.
@@ -66,10 +66,10 @@ const LOCALIZATIONS: [(&str, Site); 15] = [
 /// The columns that are read; further columns are left alone.
 const COLUMNS: [&str; 6] = ["lesion_id", "image_id", "dx", "age", "sex", "localization"];
 
-/// Something wrong with one row of `metadata.csv`.
+/// Something wrong with one row of a table, or with a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Line in the file, from 1.
+    /// Line in the file, from 1; 0 where there is no line.
     pub line: u64,
     /// What is wrong, with the value.
     pub what: String,
@@ -77,7 +77,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        match self.line {
+            0 => f.write_str(&self.what),
+            line => write!(f, "line {line}: {}", self.what),
+        }
     }
 }
 
@@ -90,7 +93,20 @@ pub enum LoadError {
         .0.display()
     )]
     Missing(PathBuf),
-    /// `metadata.csv` is larger than [`MAX_METADATA_BYTES`].
+    /// The data directory is absent.
+    #[error("{} is not a directory; name the one that holds the images", .0.display())]
+    NoDirectory(PathBuf),
+    /// A table that was asked for is absent.
+    #[error("there is no table of labels {}", .0.display())]
+    NoLabels(PathBuf),
+    /// Neither a table nor images.
+    #[error(
+        "no images found in {}: a data directory holds manifest.csv, metadata.csv with images/*.jpg (the HAM10000 \
+         layout), labels_final.csv, or a folder for each class",
+        .0.display()
+    )]
+    NoImages(PathBuf),
+    /// A table is larger than [`MAX_METADATA_BYTES`].
     #[error("{} has {size} bytes, more than the {MAX_METADATA_BYTES} allowed", path.display())]
     TooLarge {
         /// The file.
@@ -258,27 +274,32 @@ fn read_row(values: [&str; 6], images: &Path) -> Result<Record, String> {
         site: look_up("localization", localization, &LOCALIZATIONS)?,
     };
     let path = images.join(format!("{image_id}.jpg"));
-    match fs::metadata(&path) {
-        Ok(file) if !file.is_file() => {
-            return Err(format!("{} is not a regular file", path.display()));
-        }
-        Ok(file) if file.len() > MAX_ENCODED_BYTES => {
-            return Err(format!(
-                "{} has {} bytes, more than the {MAX_ENCODED_BYTES} allowed",
-                path.display(),
-                file.len()
-            ));
-        }
-        Ok(_) => {}
-        Err(error) => return Err(format!("no image {}: {error}", path.display())),
-    }
+    check_size(&path)?;
     Ok(Record {
         image_id: image_id.to_owned(),
         lesion_id: lesion_id.to_owned(),
+        patient_id: None,
+        group: None,
+        source: String::new(),
+        digest: None,
         path,
         class,
         demographics,
     })
+}
+
+/// Whether the file of an image is one, of a size we read.
+pub(super) fn check_size(path: &Path) -> Result<(), String> {
+    match fs::metadata(path) {
+        Ok(file) if !file.is_file() => Err(format!("{} is not a regular file", path.display())),
+        Ok(file) if file.len() > MAX_ENCODED_BYTES => Err(format!(
+            "{} has {} bytes, more than the {MAX_ENCODED_BYTES} allowed",
+            path.display(),
+            file.len()
+        )),
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("no image {}: {error}", path.display())),
+    }
 }
 
 /// What earlier rows said, by name, with their line.
@@ -356,7 +377,7 @@ fn check_name(column: &str, value: &str) -> Result<(), String> {
 }
 
 /// A value as a message repeats it: quoted, control characters escaped, cut short.
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     if value.chars().count() <= VALUE_SHOWN {
         format!("{value:?}")
     } else {

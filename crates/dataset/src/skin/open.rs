@@ -1,0 +1,164 @@
+//! Whatever a competitor has, opened: a prepared directory, the HAM10000 layout, the original's table of labels, the
+//! competition's own test tables, or a folder for each class.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::directory::{check_size, shown};
+use super::vocabulary::{self, Diagnosis};
+use super::{Demographics, LoadError, MAX_ROWS, Problem, Record, Sex, Site, directory, manifest};
+
+/// Label tables that are looked for, the first found is read: the original's, then the competition's.
+const TABLES: [&str; 5] = [
+    "labels_final.csv",
+    "labels.csv",
+    "test.csv",
+    "data.csv",
+    "dataset.csv",
+];
+
+/// Deepest folder below a class's folder.
+const MAX_DEPTH: usize = 8;
+
+/// Opens a data directory, in the order of its rows or its file names.
+///
+/// With `labels_file` that table is read. Without, the first of these that is there: `manifest.csv`; `metadata.csv`
+/// with an `images` folder (the HAM10000 layout); a table called `labels_final.csv`, `labels.csv`, `test.csv`,
+/// `data.csv`, `dataset.csv` or `metadata.csv`; a folder for each class. Images are not decoded here.
+///
+/// # Errors
+/// What is missing or wrong, with the file, the line and the value. An unknown label is an error, never a class.
+pub fn open(data_dir: &Path, labels_file: Option<&Path>) -> Result<Vec<Record>, LoadError> {
+    if !data_dir.is_dir() {
+        return Err(LoadError::NoDirectory(data_dir.to_path_buf()));
+    }
+    if let Some(labels) = labels_file {
+        return manifest::read(labels, data_dir);
+    }
+    let file = |name: &str| Some(data_dir.join(name)).filter(|path| path.is_file());
+    if let Some(path) = file(manifest::MANIFEST) {
+        return manifest::read(&path, data_dir);
+    }
+    let metadata = file("metadata.csv");
+    if metadata.is_some() && data_dir.join("images").is_dir() {
+        return directory::load(data_dir);
+    }
+    if let Some(path) = TABLES.into_iter().find_map(file).or(metadata) {
+        return manifest::read(&path, data_dir);
+    }
+    class_folders(data_dir)
+}
+
+/// A folder for each class, named as [`vocabulary`] knows it.
+fn class_folders(data_dir: &Path) -> Result<Vec<Record>, LoadError> {
+    let mut records = Vec::new();
+    let mut problems = Vec::new();
+    for folder in entries(data_dir)? {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if !folder.is_dir() || name.starts_with('.') {
+            continue;
+        }
+        let mut images = Vec::new();
+        collect(&folder, 0, &mut images)?;
+        if images.is_empty() {
+            continue;
+        }
+        let class = match vocabulary::diagnosis(&name) {
+            Some(Diagnosis::Class(class)) => class,
+            other => {
+                let why = match other {
+                    Some(Diagnosis::NoClass(why)) => why,
+                    _ => "is not the name of a class",
+                };
+                problems.push(Problem {
+                    line: 0,
+                    what: format!("folder {} with images {why}", shown(&name)),
+                });
+                continue;
+            }
+        };
+        for path in images {
+            let inside = path.strip_prefix(data_dir).unwrap_or(&path);
+            let name = inside.to_string_lossy().into_owned();
+            match check_size(&path) {
+                Ok(()) => records.push(Record {
+                    image_id: name.clone(),
+                    lesion_id: name,
+                    patient_id: None,
+                    group: None,
+                    source: String::new(),
+                    digest: None,
+                    path,
+                    class,
+                    demographics: Demographics {
+                        age: None,
+                        sex: Sex::Unknown,
+                        site: Site::Unknown,
+                    },
+                }),
+                Err(what) => problems.push(Problem { line: 0, what }),
+            }
+        }
+        if records.len() > MAX_ROWS {
+            return Err(LoadError::TooManyRows(data_dir.to_path_buf()));
+        }
+    }
+    if !problems.is_empty() {
+        return Err(LoadError::Rows {
+            path: data_dir.to_path_buf(),
+            problems,
+        });
+    }
+    if records.is_empty() {
+        return Err(LoadError::NoImages(data_dir.to_path_buf()));
+    }
+    Ok(records)
+}
+
+/// The images of a folder and its subfolders, by name. Links are not followed.
+fn collect(folder: &Path, depth: usize, images: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+    for path in entries(folder)? {
+        let kind = fs::symlink_metadata(&path).map(|metadata| metadata.file_type());
+        let kind = kind.map_err(|source| LoadError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        if kind.is_dir() && depth < MAX_DEPTH {
+            collect(&path, depth + 1, images)?;
+        } else if kind.is_file() && is_image(&path) {
+            images.push(path);
+        }
+        if images.len() > MAX_ROWS {
+            return Err(LoadError::TooManyRows(folder.to_path_buf()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the ending is that of a format we read.
+pub(super) fn is_image(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| {
+        ["jpg", "jpeg", "png"]
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    })
+}
+
+/// What is in a folder, by name.
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let at = |source| LoadError::Io {
+        path: folder.to_path_buf(),
+        source,
+    };
+    let mut paths = fs::read_dir(folder)
+        .map_err(at)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(at)?;
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests;
