@@ -1,8 +1,10 @@
 //! Skin lesions: eleven classes from an image and the patient's demographics (netuid 76).
 //!
 //! Preprocessing, score and shares are those of the original competition. `score` is the formula,
-//! [`parts`] the data and who may read what, [`recipe`] how a miner trains a model for it.
+//! [`evaluation`] what else can be said of answers, [`parts`] the data and who may read what, [`recipe`] how a miner
+//! trains a model for it.
 
+pub mod evaluation;
 pub mod parts;
 pub mod recipe;
 mod score;

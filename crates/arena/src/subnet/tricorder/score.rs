@@ -18,6 +18,11 @@ const RANGE_MIB: f64 = 100.0;
 pub fn score(labels: &[usize], predictions: &[usize], bytes: u64) -> Score {
     let confusion = Confusion::new(CLASSES, labels, predictions)
         .expect("labels and predictions come in pairs and below eleven");
+    score_of(&confusion, bytes)
+}
+
+/// The same from the counts of eleven classes.
+pub(super) fn score_of(confusion: &Confusion, bytes: u64) -> Score {
     let accuracy = six_decimals(confusion.accuracy());
     let weighted_f1 = six_decimals(weighted_f1(&confusion.f1()));
     let efficiency = six_decimals(efficiency(bytes));
@@ -40,21 +45,25 @@ fn combine(accuracy: f64, weighted_f1: f64, efficiency: f64) -> f64 {
 }
 
 fn weighted_f1(f1: &[f64]) -> f64 {
-    let members = |risk: Risk| -> Vec<usize> {
-        let classes = LesionClass::ALL.into_iter();
-        classes
-            .filter(|class| class.risk() == risk)
-            .map(LesionClass::index)
-            .collect()
-    };
-    let (high, medium, benign) = (
-        members(Risk::High),
-        members(Risk::Medium),
-        members(Risk::Benign),
-    );
-    let groups = [(3.0, &high), (2.0, &medium), (1.0, &benign)]
-        .map(|(weight, classes)| Group { weight, classes });
+    let members = GROUPS.map(|(risk, weight)| (weight, members(risk)));
+    let groups = members.each_ref().map(|(weight, classes)| Group {
+        weight: *weight,
+        classes,
+    });
     grouped_mean(f1, &groups)
+}
+
+/// The groups whose mean F1 is averaged, and their weights.
+pub(super) const GROUPS: [(Risk, f64); 3] =
+    [(Risk::High, 3.0), (Risk::Medium, 2.0), (Risk::Benign, 1.0)];
+
+/// The indices of a group's classes.
+pub(super) fn members(risk: Risk) -> Vec<usize> {
+    let classes = LesionClass::ALL.into_iter();
+    classes
+        .filter(|class| class.risk() == risk)
+        .map(LesionClass::index)
+        .collect()
 }
 
 fn efficiency(bytes: u64) -> f64 {
