@@ -6,7 +6,7 @@ use crate::files::write_atomically;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// The most bytes of one file; a signed call and a subnet's weights are far below.

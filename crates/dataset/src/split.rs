@@ -35,7 +35,7 @@ pub enum Part {
 pub struct Shares {
     /// Share of the lesions in [`Part::Selection`], above 0.
     pub selection: f64,
-    /// Share of the lesions in [`Part::Judging`], above 0.
+    /// Share of the lesions in [`Part::Judging`]; with 0 there is no such part.
     pub judging: f64,
 }
 
@@ -73,7 +73,7 @@ impl Split {
 pub enum SplitError {
     /// The shares leave a part empty.
     #[error(
-        "shares of {selection} for selection and {judging} for judging: both must be above 0 and their sum below 1"
+        "shares of {selection} for selection and {judging} for judging: the first must be above 0, neither below, and their sum below 1"
     )]
     Shares {
         /// Share asked for selection.
@@ -90,7 +90,7 @@ pub enum SplitError {
 pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, SplitError> {
     let Shares { selection, judging } = *shares;
     // Written so that NaN is refused too.
-    if !(selection > 0.0 && judging > 0.0 && selection + judging < 1.0) {
+    if !(selection > 0.0 && judging >= 0.0 && selection + judging < 1.0) {
         return Err(SplitError::Shares { selection, judging });
     }
     let owners = groups(records);
@@ -171,7 +171,12 @@ fn rank(seed: u64, lesion: &str) -> [u8; 32] {
 fn sizes(lesions: usize, shares: &Shares) -> (usize, usize) {
     match lesions {
         0 | 1 => (0, 0),
+        2 if shares.judging == 0.0 => (0, 1),
         2 => (1, 0),
+        _ if shares.judging == 0.0 => {
+            let selection = (shares.selection * lesions as f64).round() as usize;
+            (0, selection.clamp(1, lesions - 1))
+        }
         _ => {
             let share = |share: f64, most: usize| {
                 ((share * lesions as f64).round() as usize).clamp(1, most)
@@ -299,6 +304,12 @@ mod tests {
         };
         assert_eq!(sizes(3, &greedy), (1, 1));
         assert_eq!(sizes(10, &greedy), (8, 1));
+        let nobody_judges = Shares {
+            selection: 0.2,
+            judging: 0.0,
+        };
+        let found = [1, 2, 3, 100].map(|lesions| sizes(lesions, &nobody_judges));
+        assert_eq!(found, [(0, 0), (0, 1), (0, 1), (0, 20)]);
     }
 
     #[test]

@@ -166,7 +166,8 @@ fn parts(
         }
         skin::load(directory).map_err(Failure::user)?
     } else {
-        skin::load(&settings.data.data_dir).map_err(Failure::user)?
+        let data = &settings.data;
+        skin::open(&data.data_dir, data.labels_file.as_deref()).map_err(Failure::user)?
     };
     let shares = Shares {
         selection: settings.data.val_split,

@@ -6,7 +6,6 @@ use crate::files::write_atomically;
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Version of the manifest's form.

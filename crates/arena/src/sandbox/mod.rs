@@ -1,4 +1,4 @@
-//! Where untrusted models run: a child process of the same binary, one for each model.
+//! Where untrusted models run: child processes of the same binary, each for one model.
 //!
 //! The parent ([`Sandbox`]) sends the model and its inputs through a pipe, keeps the wall clock and
 //! turns whatever happens into a [`Judgement`]. The child ([`worker_main`]) locks itself up before it
@@ -11,7 +11,7 @@ mod protocol;
 mod worker;
 
 pub use isolation::Strength;
-pub use parent::{Sandbox, SandboxError};
+pub use parent::{Answers, Asking, Sandbox, SandboxError};
 pub use worker::worker_main;
 
 /// The argument that makes the binary act as a sandbox worker.

@@ -7,7 +7,7 @@ use super::protocol::{
 };
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
-use agon_model::inference::{ENVIRONMENT, Tensor};
+use agon_model::inference::ENVIRONMENT;
 use agon_model::inspect::{Contract, RefusalKind};
 use agon_model::metrics;
 use std::io;
@@ -15,10 +15,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 /// How many samples are prepared ahead of the one being asked.
@@ -61,7 +63,7 @@ pub enum SandboxError {
     Protocol(io::Error),
 }
 
-/// Starts one worker a model.
+/// Starts workers, each for one model.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     program: PathBuf,
@@ -93,36 +95,167 @@ impl Sandbox {
         model: &[u8],
         items: &[usize],
     ) -> Result<(Judgement, Option<&'static str>), SandboxError> {
-        let budget = competition.budget();
-        let limits = competition.limits();
-        if let Err(refused) = agon_model::inspect::check_size(model.len() as u64, &limits) {
-            return Ok((refusal(refused.kind, refused.to_string()), None));
-        }
-        let job = Job {
-            memory_bytes: budget.memory_bytes,
-            processor_seconds: budget.total.as_secs().max(1),
-            limits,
-            contract: competition.contract(),
-        };
-        let mut worker = Worker::start(&self.program, budget)?;
-        let strength = worker.hello(&job, &self.program).await?;
-        let weakness = strength.weakness();
-        if let Some(reason) = weakness.filter(|_| !strength.system_calls) {
-            return Err(SandboxError::Isolation(reason));
-        }
-        let judgement = match worker.ask_all(&competition, model, items).await {
-            Ok(answers) => Judgement {
-                outcome: Outcome::Scored,
-                reason: None,
-                score: Some(competition.score(items, &answers, model.len() as u64)),
-            },
-            Err(Stopped::Judged(judgement)) => judgement,
-            Err(Stopped::Late(reason)) => Judgement::failed(Outcome::TooSlow, reason),
-            Err(Stopped::Gone) => worker.post_mortem(job.memory_bytes).await,
-            Err(Stopped::Ours(error)) => return Err(error),
+        let asking = Asking::default();
+        let (answers, weakness) = self.answers(&competition, model, items, &asking).await?;
+        let judgement = match answers {
+            Ok(answers) => {
+                let answers: Vec<Vec<f32>> = answers.into_iter().collect::<Result<_, _>>()?;
+                Judgement {
+                    outcome: Outcome::Scored,
+                    reason: None,
+                    score: Some(competition.score(items, &answers, model.len() as u64)),
+                }
+            }
+            Err(judgement) => judgement,
         };
         Ok((judgement, weakness))
     }
+
+    /// Ask `model` every item. Either there is an answer in the place of every item, quantised, or the judgement that
+    /// the model has none. The second value says what the isolation on this machine lacks, if anything.
+    ///
+    /// The items are shared by the workers of `asking`; each has the competition's budget for itself. The model sees
+    /// one item at a time and keeps nothing from one to the next, so the answers do not depend on who asked. Of several
+    /// failures the one of the first item counts.
+    pub async fn answers(
+        &self,
+        competition: &Arc<dyn Competition>,
+        model: &[u8],
+        items: &[usize],
+        asking: &Asking,
+    ) -> Result<(Result<Answers, Judgement>, Option<&'static str>), SandboxError> {
+        let limits = competition.limits();
+        if let Err(refused) = agon_model::inspect::check_size(model.len() as u64, &limits) {
+            let judgement = refusal(refused.kind, refused.to_string());
+            return Ok((Err(judgement), None));
+        }
+        let queue = Arc::new(Queue {
+            competition: competition.clone(),
+            items: items.to_vec(),
+            asking: asking.clone(),
+            next: AtomicUsize::new(0),
+            failed: AtomicUsize::new(usize::MAX),
+            done: AtomicUsize::new(0),
+        });
+        let model: Arc<[u8]> = model.into();
+        // Dropped with this future, and its workers with it.
+        let mut workers = JoinSet::new();
+        for _ in 0..asking.workers.clamp(1, items.len().max(1)) {
+            workers.spawn(share(self.program.clone(), queue.clone(), model.clone()));
+        }
+        let mut shares = Vec::new();
+        while let Some(finished) = workers.join_next().await {
+            shares.push(finished.map_err(|_| SandboxError::Preparation)??);
+        }
+        let weakness = shares.iter().find_map(|share| share.weakness);
+        let failures = shares.iter_mut().filter_map(|share| share.failure.take());
+        if let Some((_, judgement)) = failures.min_by_key(|(position, _)| *position) {
+            return Ok((Err(judgement), weakness));
+        }
+        let mut answers: Vec<_> = shares.into_iter().flat_map(|share| share.answers).collect();
+        answers.sort_unstable_by_key(|(position, _)| *position);
+        if answers.len() != items.len() {
+            return Err(SandboxError::Preparation);
+        }
+        let answers = answers.into_iter().map(|(_, answer)| answer).collect();
+        Ok((Ok(answers), weakness))
+    }
+}
+
+/// The answer to each item, or why the item's own data cannot be read.
+pub type Answers = Vec<Result<Vec<f32>, SampleError>>;
+
+/// How a model is asked. By default by one worker, with an end at the first item that cannot be read.
+#[derive(Clone)]
+pub struct Asking {
+    /// How many workers share the items, at least one.
+    pub workers: usize,
+    /// Go on past items whose own data cannot be read.
+    pub skip_unreadable: bool,
+    /// Told how many items are done, not always in order.
+    pub progress: Arc<dyn Fn(usize) + Send + Sync>,
+}
+
+impl Default for Asking {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            skip_unreadable: false,
+            progress: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// The items that the workers of one model share.
+struct Queue {
+    competition: Arc<dyn Competition>,
+    items: Vec<usize>,
+    asking: Asking,
+    /// The first position that nobody has taken.
+    next: AtomicUsize,
+    /// The first position at which a worker failed; what comes after it need not be asked.
+    failed: AtomicUsize,
+    /// How many are done.
+    done: AtomicUsize,
+}
+
+impl Queue {
+    fn take(&self) -> Option<usize> {
+        let position = self.next.fetch_add(1, Ordering::Relaxed);
+        (position < self.items.len() && self.wanted(position)).then_some(position)
+    }
+
+    fn wanted(&self, position: usize) -> bool {
+        position < self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker did.
+#[derive(Default)]
+struct Share {
+    weakness: Option<&'static str>,
+    /// By position.
+    answers: Vec<(usize, Result<Vec<f32>, SampleError>)>,
+    /// Where the model failed (nowhere yet: while it was loaded) and what that means.
+    failure: Option<(Option<usize>, Judgement)>,
+}
+
+/// One worker's share of a queue, from its start to its end.
+async fn share(
+    program: PathBuf,
+    queue: Arc<Queue>,
+    model: Arc<[u8]>,
+) -> Result<Share, SandboxError> {
+    let budget = queue.competition.budget();
+    let job = Job {
+        memory_bytes: budget.memory_bytes,
+        processor_seconds: budget.total.as_secs().max(1),
+        limits: queue.competition.limits(),
+        contract: queue.competition.contract(),
+    };
+    let mut worker = Worker::start(&program, budget)?;
+    let strength = worker.hello(&job, &program).await?;
+    let mut share = Share {
+        weakness: strength.weakness(),
+        ..Share::default()
+    };
+    if let Some(reason) = share.weakness.filter(|_| !strength.system_calls) {
+        return Err(SandboxError::Isolation(reason));
+    }
+    let mut position = None;
+    let asked = worker.ask_all(&queue, &model, &mut position, &mut share.answers);
+    let judgement = match asked.await {
+        Ok(()) => return Ok(share),
+        Err(Stopped::Judged(judgement)) => judgement,
+        Err(Stopped::Late(reason)) => Judgement::failed(Outcome::TooSlow, reason),
+        Err(Stopped::Gone) => worker.post_mortem(job.memory_bytes).await,
+        Err(Stopped::Ours(error)) => return Err(error),
+    };
+    queue
+        .failed
+        .fetch_min(position.unwrap_or(0), Ordering::Relaxed);
+    share.failure = Some((position, judgement));
+    Ok(share)
 }
 
 /// Whether declared inputs are as many, and of such sizes, as the contract allows.
@@ -227,12 +360,14 @@ impl Worker {
         }
     }
 
+    /// Load the model and ask it what is left in the queue. `position` is where it stands, from the first item on.
     async fn ask_all(
         &mut self,
-        competition: &Arc<dyn Competition>,
+        queue: &Arc<Queue>,
         model: &[u8],
-        items: &[usize],
-    ) -> Result<Vec<Vec<f32>>, Stopped> {
+        position: &mut Option<usize>,
+        answers: &mut Vec<(usize, Result<Vec<f32>, SampleError>)>,
+    ) -> Result<(), Stopped> {
         let slow_load = "loading and inspecting the model took too long";
         let until = self.until(self.budget.load);
         self.write(model, until, slow_load).await?;
@@ -244,7 +379,7 @@ impl Worker {
             }
             Err(_) => return Err(Stopped::Gone),
         };
-        let contract = competition.contract();
+        let contract = queue.competition.contract();
         // The child has checked the contract, but a child that a model took over may say anything.
         if !within(&declared, &contract) {
             return Err(Stopped::Judged(Judgement::failed(
@@ -254,23 +389,28 @@ impl Worker {
         }
         let output = contract.output;
         let values = output.dims.iter().map(|sizes| *sizes.start()).product();
-        let mut prepared = prepare(competition.clone(), items.to_vec(), declared);
-        let mut answers = Vec::with_capacity(items.len());
-        while let Some(inputs) = prepared.recv().await {
-            let inputs = inputs.map_err(|error| Stopped::Ours(error.into()))?;
-            let answer = self.ask(&inputs).await?;
-            answers.push(accept(answer, values, answers.len())?);
+        let mut prepared = prepare(queue.clone(), declared);
+        while let Some((at, inputs)) = prepared.recv().await {
+            if !queue.wanted(at) {
+                break;
+            }
+            *position = Some(at);
+            let answer = match inputs {
+                Ok(inputs) => Ok(accept(self.ask(&inputs).await?, values, at)?),
+                Err(error) if queue.asking.skip_unreadable => Err(error),
+                Err(error) => return Err(Stopped::Ours(error.into())),
+            };
+            answers.push((at, answer));
+            let done = queue.done.fetch_add(1, Ordering::Relaxed) + 1;
+            (queue.asking.progress)(done);
         }
-        match answers.len() == items.len() {
-            true => Ok(answers),
-            false => Err(Stopped::Ours(SandboxError::Preparation)),
-        }
+        Ok(())
     }
 
-    async fn ask(&mut self, inputs: &[Tensor]) -> Result<Vec<u8>, Stopped> {
+    async fn ask(&mut self, inputs: &[u8]) -> Result<Vec<u8>, Stopped> {
         let slow = "a sample took too long";
         let until = self.until(self.budget.sample);
-        self.write(&encode_tensors(inputs), until, slow).await?;
+        self.write(inputs, until, slow).await?;
         self.read(MAX_ANSWER, until, slow).await
     }
 
@@ -360,19 +500,17 @@ impl Worker {
     }
 }
 
-/// Prepare the inputs of each item on a thread of its own, a few ahead.
-fn prepare(
-    competition: Arc<dyn Competition>,
-    items: Vec<usize>,
-    declared: Vec<Vec<Option<usize>>>,
-) -> mpsc::Receiver<Result<Vec<Tensor>, SampleError>> {
+/// The position and the encoded inputs of an item.
+type Prepared = (usize, Result<Vec<u8>, SampleError>);
+
+/// Prepare the inputs of what is left in the queue on a thread of its own, a few ahead.
+fn prepare(queue: Arc<Queue>, declared: Vec<Vec<Option<usize>>>) -> mpsc::Receiver<Prepared> {
     let (sender, receiver) = mpsc::channel(PREPARED_AHEAD);
     tokio::task::spawn_blocking(move || {
-        for item in items {
-            if sender
-                .blocking_send(competition.inputs(item, &declared))
-                .is_err()
-            {
+        while let Some(position) = queue.take() {
+            let inputs = queue.competition.inputs(queue.items[position], &declared);
+            let encoded = inputs.map(|tensors| encode_tensors(&tensors));
+            if sender.blocking_send((position, encoded)).is_err() {
                 return;
             }
         }

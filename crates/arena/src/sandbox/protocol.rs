@@ -80,7 +80,12 @@ pub fn encode_tensors(tensors: &[Tensor]) -> Vec<u8> {
         for &dimension in &tensor.shape {
             number(dimension, &mut bytes);
         }
-        bytes.extend(tensor.data.iter().flat_map(|value| value.to_le_bytes()));
+        let start = bytes.len();
+        bytes.resize(start + 4 * tensor.data.len(), 0);
+        let places = bytes[start..].chunks_exact_mut(4);
+        for (place, value) in places.zip(&tensor.data) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
     }
     bytes
 }

@@ -1,9 +1,10 @@
 //! Skin lesions: eleven classes from an image and the patient's demographics (netuid 76).
 //!
 //! Preprocessing, score and shares are those of the original competition. `score` is the formula,
-//! [`parts`] the data and who may read what, [`lesions`] what training is given of them, [`recipe`] how a miner trains
-//! a model for it.
+//! [`evaluation`] what else can be said of answers, [`parts`] the data and who may read what, [`lesions`] what training
+//! is given of them, [`recipe`] how a model is trained.
 
+pub mod evaluation;
 pub mod lesions;
 pub mod parts;
 pub mod recipe;

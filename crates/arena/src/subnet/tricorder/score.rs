@@ -18,6 +18,11 @@ const RANGE_MIB: f64 = 100.0;
 pub fn score(labels: &[usize], predictions: &[usize], bytes: u64) -> Score {
     let confusion = Confusion::new(CLASSES, labels, predictions)
         .expect("labels and predictions come in pairs and below eleven");
+    score_of(&confusion, bytes)
+}
+
+/// The same from the counts of eleven classes.
+pub(super) fn score_of(confusion: &Confusion, bytes: u64) -> Score {
     let accuracy = six_decimals(confusion.accuracy());
     let weighted_f1 = six_decimals(weighted_f1(&confusion.f1()));
     let efficiency = six_decimals(efficiency(bytes));
@@ -40,13 +45,20 @@ fn combine(accuracy: f64, weighted_f1: f64, efficiency: f64) -> f64 {
 }
 
 fn weighted_f1(f1: &[f64]) -> f64 {
-    let groups = [Risk::High, Risk::Medium, Risk::Benign].map(members);
-    let groups = [(3.0, &groups[0]), (2.0, &groups[1]), (1.0, &groups[2])]
-        .map(|(weight, classes)| Group { weight, classes });
+    let members = GROUPS.map(|(risk, weight)| (weight, members(risk)));
+    let groups = members.each_ref().map(|(weight, classes)| Group {
+        weight: *weight,
+        classes,
+    });
     grouped_mean(f1, &groups)
 }
 
-fn members(risk: Risk) -> Vec<usize> {
+/// The groups whose mean F1 is averaged, and their weights.
+pub(super) const GROUPS: [(Risk, f64); 3] =
+    [(Risk::High, 3.0), (Risk::Medium, 2.0), (Risk::Benign, 1.0)];
+
+/// The indices of a group's classes.
+pub(super) fn members(risk: Risk) -> Vec<usize> {
     let classes = LesionClass::ALL.into_iter();
     classes
         .filter(|class| class.risk() == risk)
