@@ -1,0 +1,245 @@
+//! `agon train`: settings, a run from images to a checked file, what stops it and how it goes on, and what the field's own
+//! tools read of it.
+//!
+//! The tools need a Python environment with `tests/clients/requirements-training.txt`: the one whose interpreter
+//! `AGON_TRAINING_PYTHON` names, else `target/clients-training`, where `.ci/run` makes it. Without one that test is
+//! skipped and says so, unless `AGON_CLIENTS_REQUIRED` is set.
+
+mod common;
+
+use agon_model::inference::{Session, Tensor};
+use common::{Place, errors};
+use serde_json::Value;
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A run of a few seconds on generated images.
+const QUICK: [&str; 13] = [
+    "train",
+    "tricorder",
+    "--synthetic",
+    "--synthetic-samples",
+    "150",
+    "--image-size",
+    "16",
+    "--epochs",
+    "3",
+    "--num-workers",
+    "2",
+    "--device",
+    "cpu:2",
+];
+
+fn quick<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    QUICK.iter().chain(more).copied().collect()
+}
+
+fn model(place: &Place) -> Vec<u8> {
+    fs::read(place.path("checkpoints/model.onnx")).expect("a trained model")
+}
+
+#[test]
+fn settings_come_from_file_environment_and_flags() {
+    let place = Place::new();
+    let yaml = "training:\n  epochs: 3\n  seed: 7\nmodel:\n  type: lightweight\n";
+    fs::write(place.path("train_config.yaml"), yaml).unwrap();
+    let mut command = place.command(&["train", "tricorder", "--print-config", "--batch-size", "4"]);
+    let output = command
+        .env("AGON_TRAIN_TRAINING_SEED", "8")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "type: \"lightweight\" # train_config.yaml",
+        "epochs: 3 # train_config.yaml",
+        "seed: 8 # AGON_TRAIN_TRAINING_SEED",
+        "batch_size: 4 # --batch-size",
+        "learning_rate: 0.001 # default",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}
+
+#[test]
+fn mistakes_are_named_and_leave_nothing_behind() {
+    let place = Place::new();
+    let train = |more: &[&str]| {
+        let arguments: Vec<&str> = ["train", "tricorder"].iter().chain(more).copied().collect();
+        place.mistake(&arguments)
+    };
+    let said = train(&["--data-dir", "nowhere"]);
+    assert!(said.contains("nowhere"), "{said}");
+    let said = train(&["--synthetic", "--device", "gpu:0"]);
+    assert!(said.contains("graphics processors"), "{said}");
+    let said = train(&["--synthetic", "--device", "cpu:0"]);
+    assert!(said.contains("cpu:0"), "{said}");
+    let said = train(&["--synthetic", "--batch-size", "0"]);
+    assert!(said.contains("batch_size"), "{said}");
+    let said = train(&["--synthetic", "--resume", "elsewhere"]);
+    assert!(said.contains("no checkpoint in elsewhere"), "{said}");
+    let said = train(&["--model-type", "resnet"]);
+    assert!(said.contains("lightweight"), "{said}");
+    let said = train(&["--config", "missing.yaml"]);
+    assert!(said.contains("missing.yaml"), "{said}");
+    fs::write(
+        place.path("train_config.yaml"),
+        "training:\n  batchsize: 4\n",
+    )
+    .unwrap();
+    let said = train(&[]);
+    assert!(said.contains("is training.batch_size meant?"), "{said}");
+    let left: Vec<_> = fs::read_dir(place.path("")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn a_run_ends_in_a_model_and_is_not_repeated() {
+    let place = Place::new();
+    let summary = place.json(&quick(&["--json"]));
+    let bytes = model(&place);
+    assert_eq!(summary["bytes"], bytes.len() as u64);
+    assert_eq!(summary["epochs"], 3);
+    assert!(summary["score"].as_f64().unwrap() > 0.0);
+    for name in [
+        "config.yaml",
+        "best.onnx",
+        "best.checkpoint",
+        "latest.checkpoint",
+        "training_history.csv",
+    ] {
+        assert!(place.path("checkpoints").join(name).exists(), "{name}");
+    }
+    // The settings of the run repeat it elsewhere.
+    let config = place.path("checkpoints/config.yaml");
+    let config = config.to_str().unwrap();
+    let arguments = [
+        "train",
+        "tricorder",
+        "--config",
+        config,
+        "--save-dir",
+        "again",
+    ];
+    assert!(place.run(&arguments).status.success());
+    assert_eq!(fs::read(place.path("again/model.onnx")).unwrap(), bytes);
+    // A finished run is not trained again.
+    let output = place.run(&quick(&[]));
+    assert!(output.status.success());
+    assert!(!errors(&output).contains("Epoch"), "{}", errors(&output));
+    assert_eq!(model(&place), bytes);
+    // One of other settings is kept until somebody says otherwise.
+    let other = quick(&["--seed", "5"]);
+    let said = place.mistake(&other);
+    assert!(said.contains("options.seed: 42 there, 5 here"), "{said}");
+    assert!(said.contains("--start-anew"), "{said}");
+    assert_eq!(model(&place), bytes);
+    assert!(
+        place
+            .run(&quick(&["--seed", "5", "--start-anew"]))
+            .status
+            .success()
+    );
+    assert_ne!(model(&place), bytes);
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_model() {
+    let undisturbed = Place::new();
+    assert!(undisturbed.run(&quick(&[])).status.success());
+    let place = Place::new();
+    // Saved after every step.
+    let arguments = quick(&["--save-interval", "0"]);
+    place.kill_at(&arguments, "Epoch 1/3");
+    assert_eq!(place.interrupt_at(&arguments, "Epoch 2/3"), Some(130));
+    let output = place.run(&arguments);
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        !said.contains("Epoch 2/3") && said.contains("Epoch 3/3"),
+        "{said}"
+    );
+    assert_eq!(model(&place), model(&undisturbed));
+    let history = |place: &Place| fs::read(place.path("checkpoints/training_history.csv")).unwrap();
+    assert_eq!(history(&place), history(&undisturbed));
+}
+
+#[test]
+fn images_that_cannot_be_read_are_told_and_left_out() {
+    let place = Place::new();
+    place.json(&quick(&["--json"]));
+    let images = place.path("synthetic_data/images");
+    let mut names: Vec<PathBuf> = fs::read_dir(&images)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.sort();
+    fs::write(&names[3], b"no image").unwrap();
+    fs::write(&names[40], b"").unwrap();
+    let output = place.run(&quick(&["--save-dir", "other"]));
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("cannot be read and are left out"), "{said}");
+    for name in [&names[3], &names[40]] {
+        let name = name.file_name().unwrap().to_str().unwrap();
+        assert!(said.contains(name), "{name}: {said}");
+    }
+}
+
+fn python() -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients-training/bin/python");
+    let path = env::var_os("AGON_TRAINING_PYTHON").map_or(made, PathBuf::from);
+    path.exists().then_some(path)
+}
+
+#[test]
+fn the_fields_own_tools_read_the_run() {
+    let Some(python) = python() else {
+        let reason = "no Python environment with TensorBoard and ONNX; `.ci/run` makes one in target/clients-training";
+        assert!(env::var_os("AGON_CLIENTS_REQUIRED").is_none(), "{reason}");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED tests/clients/training.py: {reason}"
+        );
+        return;
+    };
+    let place = Place::new();
+    let _: Value = place.json(&quick(&["--json"]));
+    let session = Session::load(model(&place)).unwrap();
+    let side = 16;
+    for rows in [1_usize, 5] {
+        let wave = |index: usize| (index as f32 * 0.37).sin() * 0.5 + 0.5;
+        let image: Vec<f32> = (0..rows * 3 * side * side).map(wave).collect();
+        let people = [[0.0, -1.0, -1.0], [50.0, 0.0, 7.0], [80.0, 1.0, 3.0]];
+        let demographics: Vec<f32> = (0..rows).flat_map(|row| people[row % 3]).collect();
+        let write = |name: &str, values: &[f32]| {
+            let bytes: Vec<u8> = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            fs::write(place.path(&format!("{name}-{rows}")), bytes).unwrap();
+        };
+        write("image", &image);
+        write("demographics", &demographics);
+        let tensor = |shape: Vec<usize>, data| Tensor { shape, data };
+        let answers = session.run(&[
+            tensor(vec![rows, 3, side, side], image),
+            tensor(vec![rows, 3], demographics),
+        ]);
+        write("answers", &answers.unwrap().data);
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/training.py");
+    let output = Command::new(python)
+        .arg(script)
+        .args([
+            place.path("checkpoints"),
+            place.path("runs"),
+            place.path(""),
+        ])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+}
