@@ -4,7 +4,7 @@
 //! - [`program`]: a graph compiled once into numbered slots and parsed operators; knows no engine.
 //! - [`engine`]: what executes a program. [`engine::burn`] is the only one yet; everything it is given and returns is
 //!   a plain buffer, so that its types stay inside.
-//! - [`init`]: initial weights. [`loss`]: what is minimised. [`examples`]: where samples come from.
+//! - [`init`]: initial weights; [`pretrained`]: weights from a file. [`loss`]: what is minimised. [`examples`]: where samples come from.
 //! - [`fit`]: the loop, with its [`options`], [`optimiser`] and [`checkpoint`]s.
 //! - [`export`]: weights into the file, checked in the judging runtime.
 //!
@@ -20,6 +20,7 @@ pub mod init;
 pub mod loss;
 pub mod optimiser;
 pub mod options;
+pub mod pretrained;
 pub mod program;
 mod sampler;
 mod seed;
