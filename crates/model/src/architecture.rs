@@ -12,7 +12,7 @@ mod lesion;
 mod original;
 mod tricorder;
 
-pub use efficientnet::{EfficientNet, Stage, TRUNK, classifier as efficientnet_classifier};
+pub use efficientnet::{EfficientNet, Stage, TRUNK, features as efficientnet_features};
 pub use lesion::{LesionClassifier, lesion_classifier};
 pub use tricorder::{ParseModelError, TricorderModel, TricorderOptions, tricorder};
 

@@ -391,6 +391,11 @@ impl GraphBuilder {
         self.training_attribute(training_attributes::DROP_PATH, probability);
     }
 
+    /// Writes the shape of an inner value into the file: where a graph may be cut in two.
+    pub fn declare(&mut self, value: &Value) {
+        self.graph.value_info.push(value_info(value));
+    }
+
     /// Makes a value an output of the graph under this name.
     pub fn output(&mut self, value: &Value, name: &str) {
         for node in &mut self.graph.node {

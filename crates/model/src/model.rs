@@ -174,6 +174,22 @@ impl Model {
             .fold(0, usize::saturating_add)
     }
 
+    /// The number of elements of all initialisers but the running statistics of batch normalisations: what the field
+    /// calls the parameters of a network.
+    pub fn learned_parameter_count(&self) -> usize {
+        let graph = &self.proto.graph;
+        let norms = graph.node.iter();
+        let norms = norms.filter(|node| node.op_type == "BatchNormalization");
+        let statistics: BTreeSet<&str> = norms
+            .flat_map(|node| node.input.iter().skip(3).map(String::as_str))
+            .collect();
+        let learned = graph.initializer.iter();
+        learned
+            .filter(|tensor| !statistics.contains(tensor.name.as_str()))
+            .map(|tensor| tensor.element_count().unwrap_or(0))
+            .fold(0, usize::saturating_add)
+    }
+
     /// Removes everything that exists only for training: the attributes of [`training_attributes`] and `Dropout`
     /// nodes, whose consumers then read the node's input.
     pub fn strip_training(&mut self) {

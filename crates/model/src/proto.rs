@@ -385,6 +385,14 @@ impl TensorProto {
         Self::raw(name, ElementType::Int64, dims, raw)
     }
 
+    /// A 16-bit float tensor in `raw_data`, each value rounded to the nearest. `values` are row-major and their number is
+    /// the product of `dims`.
+    pub fn from_f16(name: &str, dims: &[usize], values: &[f32]) -> Self {
+        let halves = values.iter().map(|&v| half::f16::from_f32(v));
+        let raw = halves.flat_map(|v| v.to_le_bytes()).collect();
+        Self::raw(name, ElementType::Float16, dims, raw)
+    }
+
     fn raw(name: &str, element_type: ElementType, dims: &[usize], raw: Vec<u8>) -> Self {
         Self {
             name: name.into(),
@@ -446,6 +454,24 @@ impl TensorProto {
                 .collect(),
             None => self.float_data.clone(),
         };
+        self.expect_length(values.len())?;
+        Ok(values)
+    }
+
+    /// The elements of a 16-bit float tensor in `raw_data`, row-major.
+    ///
+    /// # Errors
+    /// When the type is another one, the data stand elsewhere, or length and dimensions disagree.
+    pub fn to_f32_from_f16(&self) -> Result<Vec<f32>, TensorError> {
+        self.expect_type(ElementType::Float16, "16-bit float")?;
+        let chunks = self.raw_elements()?;
+        let chunks = chunks.ok_or_else(|| self.bad_type("16-bit floats in raw_data"))?;
+        let values: Vec<f32> = chunks
+            .map(|c| {
+                half::f16::from_le_bytes(c.try_into().expect("chunks have the element's size"))
+            })
+            .map(half::f16::to_f32)
+            .collect();
         self.expect_length(values.len())?;
         Ok(values)
     }

@@ -19,11 +19,14 @@ use crate::seed::{self, Part};
 /// first steps do not have to undo a random opinion.
 const LAST_LAYER: f32 = 0.1;
 
+/// Deviation of the rows that codes are looked up in.
+const TABLE: f32 = 0.02;
+
 /// Gives every learned tensor of the model a fresh value, and every running statistic its neutral one.
 ///
 /// - Kernels: normal, variance 2 / fan-in before a rectifier (He et al. 2015), 1 / fan-in elsewhere.
 /// - Matrices: uniform within the square root of 6 / (fan-in + fan-out) (Glorot and Bengio 2010).
-/// - Tables: normal, variance 1 / width. Scales one, biases zero, running means zero, running variances one.
+/// - Tables: normal, deviation 0.02, the field's habit. Scales one, biases zero, running means zero, running variances one.
 /// - The layer that yields the logits: a tenth of that.
 ///
 /// # Errors
@@ -89,7 +92,7 @@ fn sample(
     match role {
         Role::Scale => vec![1.0; count],
         Role::Bias => vec![0.0; count],
-        Role::Table => normal((1.0 / product(dims.get(1..).unwrap_or(&[]))).sqrt()),
+        Role::Table => normal(TABLE),
         Role::Kernel => normal(gain / product(dims.get(1..).unwrap_or(&[])).sqrt()),
         Role::Matrix { .. } => {
             // Symmetric in fan-in and fan-out, so it does not matter which of them is stored first.

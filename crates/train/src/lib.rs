@@ -4,7 +4,8 @@
 //! - [`program`]: a graph compiled once into numbered slots and parsed operators; knows no engine.
 //! - [`engine`]: what executes a program. [`engine::burn`] is the only one yet; everything it is given and returns is
 //!   a plain buffer, so that its types stay inside.
-//! - [`init`]: initial weights. [`loss`]: what is minimised. [`examples`]: where samples come from.
+//! - [`init`]: initial weights; [`pretrained`]: weights from a file. [`loss`]: what is minimised. [`examples`]: where
+//!   samples come from.
 //! - [`fit`]: the loop, with its [`options`], [`optimiser`] and [`checkpoint`]s; [`tensorboard`] shows it.
 //! - [`export`]: weights into the file, checked in the judging runtime.
 //!
@@ -21,6 +22,7 @@ pub mod loss;
 mod mixup;
 pub mod optimiser;
 pub mod options;
+pub mod pretrained;
 pub mod program;
 mod sampler;
 mod seed;

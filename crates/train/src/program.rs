@@ -2,6 +2,7 @@
 //!
 //! A program knows no engine. Training runs it up to the logits, evaluation up to the output.
 
+mod frozen;
 mod operation;
 pub(crate) mod parameters;
 
@@ -10,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use agon_model::proto::{ElementType, NodeProto, TensorError, TensorProto};
 use agon_model::{Dim, Model, training_attributes};
 
-pub use operation::{Binary, FixedSide, Operation, Unary, Window};
+pub use frozen::Frozen;
+pub use operation::{Between, Binary, Centres, FixedSide, Operation, Unary, Window};
 pub use parameters::Role;
 
 /// The largest rank of a float value.
@@ -64,6 +66,8 @@ pub struct Parameter {
     pub role: Role,
     /// Its slot.
     pub slot: usize,
+    /// Whether it stays as it is: no gradient is computed for it, its place in a gradient is empty.
+    pub frozen: bool,
 }
 
 /// The running statistics of one batch normalisation.
@@ -79,6 +83,9 @@ pub struct Statistics {
     pub momentum: f32,
     /// Slots of mean and variance.
     pub slots: [usize; 2],
+    /// Whether they stay as they are: training normalises with them, the batch's own are not reported (both vectors
+    /// are empty).
+    pub frozen: bool,
 }
 
 /// A tensor that is known without running the graph.
@@ -104,6 +111,19 @@ pub struct Step {
     pub dropout: f32,
     /// Probability with which training drops the result of each sample.
     pub drop_path: f32,
+    /// What training hides of the result, [batch, columns].
+    pub unknown: Option<Unknown>,
+    /// Whether it belongs to a frozen part: training runs it as evaluation does.
+    pub frozen: bool,
+}
+
+/// Columns that training replaces now and then with what stands for a missing answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unknown {
+    /// The probability for each column of each sample.
+    pub probability: f32,
+    /// What stands for a missing answer in each column.
+    pub values: Vec<f32>,
 }
 
 /// The reading of a slot.
@@ -172,6 +192,9 @@ pub enum CompileError {
     /// Nothing in the graph can be learned.
     #[error("the graph holds nothing that can be learned")]
     NothingToLearn,
+    /// Something was to be frozen that the graph does not have.
+    #[error("no parameter of the graph starts with {0:?}, so it cannot be frozen")]
+    NothingFrozen(String),
 }
 
 impl Constant {
@@ -213,11 +236,20 @@ impl Program {
     /// # Errors
     /// See [`CompileError`].
     pub fn compile(model: &Model) -> Result<(Self, Weights), CompileError> {
+        Self::compile_with(model, &Frozen::nothing())
+    }
+
+    /// The same with a part of the parameters frozen. The weights keep their order whatever is frozen, so that training
+    /// can go on with another program of the same model.
+    ///
+    /// # Errors
+    /// See [`CompileError`].
+    pub fn compile_with(model: &Model, frozen: &Frozen) -> Result<(Self, Weights), CompileError> {
         let opset = model.opset_version();
         if opset.is_none_or(|version| version < MIN_OPSET) {
             return Err(CompileError::Opset(opset));
         }
-        let mut compiler = Compiler::new(model)?;
+        let mut compiler = Compiler::new(model, frozen)?;
         let live = live_nodes(model);
         for (node, _) in model
             .graph()
@@ -231,7 +263,7 @@ impl Program {
         compiler.finish(model)
     }
 
-    /// The number of elements of all parameters.
+    /// The number of elements of all parameters, frozen ones included.
     pub fn parameter_count(&self) -> usize {
         self.parameters
             .iter()
@@ -270,6 +302,9 @@ fn label(node: &NodeProto) -> String {
 struct Compiler<'a> {
     tensors: BTreeMap<&'a str, &'a TensorProto>,
     roles: parameters::Roles,
+    frozen: &'a Frozen,
+    /// How each slot depends on parameters.
+    dependence: BTreeMap<usize, frozen::Dependence>,
     slots: BTreeMap<String, usize>,
     constants: BTreeMap<usize, Constant>,
     next_slot: usize,
@@ -281,7 +316,7 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(model: &'a Model) -> Result<Self, CompileError> {
+    fn new(model: &'a Model, frozen: &'a Frozen) -> Result<Self, CompileError> {
         let graph = model.graph();
         let mut compiler = Self {
             tensors: graph
@@ -290,6 +325,8 @@ impl<'a> Compiler<'a> {
                 .map(|t| (t.name.as_str(), t))
                 .collect(),
             roles: parameters::roles(graph),
+            frozen,
+            dependence: BTreeMap::new(),
             slots: BTreeMap::new(),
             constants: BTreeMap::new(),
             next_slot: 0,
@@ -339,13 +376,17 @@ impl<'a> Compiler<'a> {
         let slot = self.new_slot(name);
         match (self.roles.learned.get(name), constant) {
             (Some(&(role, _)), Constant::Float { dims, data }) => {
+                let frozen = self.frozen.holds(name);
                 let name = name.to_owned();
                 let parameter = Parameter {
                     name,
                     dims,
                     role,
                     slot,
+                    frozen,
                 };
+                let dependence = frozen::Dependence::of_parameter(frozen);
+                self.dependence.insert(slot, dependence);
                 self.parameters.push(parameter);
                 self.weights.parameters.push(data);
             }
@@ -402,7 +443,9 @@ impl<'a> Compiler<'a> {
         if [dropout, drop_path].iter().any(|p| !(0.0..1.0).contains(p)) {
             return Err(fail("a drop probability is not in [0, 1)"));
         }
-        if operation == Operation::Identity && dropout == 0.0 && drop_path == 0.0 {
+        let unknown = unknown_of(node).map_err(|reason| fail(&reason))?;
+        let plain = dropout == 0.0 && drop_path == 0.0 && unknown.is_none();
+        if operation == Operation::Identity && plain {
             let source = slots.first().copied().flatten();
             let source = source.ok_or_else(|| fail("has no input"))?;
             self.slots.insert(output.clone(), source);
@@ -415,11 +458,20 @@ impl<'a> Compiler<'a> {
             Operation::Unary(_) => slots.truncate(1),
             _ => {}
         }
+        let mut dependence = frozen::Dependence::default();
+        for slot in slots.iter().flatten() {
+            dependence |= self.dependence.get(slot).copied().unwrap_or_default();
+        }
+        let frozen = match operation {
+            Operation::BatchNormalization { statistics, .. } => self.statistics[statistics].frozen,
+            _ => dependence.is_frozen(),
+        };
         let uses = slots
             .into_iter()
             .map(|slot| slot.map(|slot| Use { slot, last: false }));
         let inputs = uses.collect();
         let output = self.new_slot(output);
+        self.dependence.insert(output, dependence);
         self.steps.push(Step {
             label,
             operation,
@@ -427,6 +479,8 @@ impl<'a> Compiler<'a> {
             output,
             dropout,
             drop_path,
+            unknown,
+            frozen,
         });
         Ok(())
     }
@@ -465,6 +519,7 @@ impl<'a> Compiler<'a> {
             return Err(fail("its running mean and variance differ in length"));
         }
         self.statistics.push(Statistics {
+            frozen: self.frozen.holds(&mean),
             mean,
             variance,
             channels: means.len(),
@@ -490,8 +545,12 @@ impl<'a> Compiler<'a> {
             node: "the graph's output".into(),
             value: output.name.clone(),
         })?;
-        if self.parameters.is_empty() {
+        if self.parameters.iter().all(|parameter| parameter.frozen) {
             return Err(CompileError::NothingToLearn);
+        }
+        let names = || self.parameters.iter().map(|parameter| &*parameter.name);
+        if let Some(prefix) = self.frozen.without_parameter(names) {
+            return Err(CompileError::NothingFrozen(prefix.into()));
         }
         let logits = self.logits(slot);
         let training_steps = self
@@ -532,6 +591,27 @@ impl<'a> Compiler<'a> {
             }
         }
     }
+}
+
+/// What a node says about missing answers.
+fn unknown_of(node: &NodeProto) -> Result<Option<Unknown>, String> {
+    let probability = node.float(training_attributes::UNKNOWN, 0.0);
+    if probability == 0.0 {
+        return Ok(None);
+    }
+    let values = node.attribute(training_attributes::UNKNOWN_VALUES);
+    let values = values.map_or(&[][..], |attribute| &attribute.floats);
+    if !(0.0..1.0).contains(&probability) || values.is_empty() {
+        let name = training_attributes::UNKNOWN;
+        return Err(format!(
+            "{name} is {probability} with {} values",
+            values.len()
+        ));
+    }
+    Ok(Some(Unknown {
+        probability,
+        values: values.to_vec(),
+    }))
 }
 
 /// The value of a `Constant` node.

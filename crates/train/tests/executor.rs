@@ -5,7 +5,7 @@ mod common;
 use std::sync::LazyLock;
 
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
-use agon_model::proto::{AttributeProto, NodeProto, TensorProto};
+use agon_model::proto::{AttributeProto, AttributeType, NodeProto, TensorProto};
 use agon_model::{Model, training_attributes};
 use agon_train::engine::burn::{Engine, ExecuteError};
 use agon_train::examples::{Array, Batch};
@@ -49,6 +49,15 @@ fn int(name: &str, value: i64) -> AttributeProto {
 
 fn float(name: &str, value: f32) -> AttributeProto {
     AttributeProto::from_float(name, value)
+}
+
+fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        s: Some(value.into()),
+        r#type: AttributeType::String as i32,
+        ..AttributeProto::default()
+    }
 }
 
 /// convolution -> the case -> linear layer -> softmax.
@@ -330,6 +339,52 @@ fn cases() -> Vec<Case> {
             ],
         ),
         case(
+            "resize, larger and smaller",
+            54,
+            vec![
+                floats("scales", &[4], &[1.0, 1.0, 1.5, 0.75]),
+                node(
+                    "Resize",
+                    &["h", "", "scales"],
+                    "y",
+                    vec![text("mode", "linear")],
+                ),
+            ],
+        ),
+        case(
+            "resize to sizes, corners aligned",
+            45,
+            vec![
+                integers("sizes", &[BATCH as i64, 3, 3, 5]),
+                node(
+                    "Resize",
+                    &["h", "", "", "sizes"],
+                    "y",
+                    vec![
+                        text("mode", "linear"),
+                        text("coordinate_transformation_mode", "align_corners"),
+                    ],
+                ),
+            ],
+        ),
+        case(
+            "resize to the nearest",
+            192,
+            vec![
+                floats("scales", &[4], &[1.0, 1.0, 2.0, 2.0]),
+                node(
+                    "Resize",
+                    &["h", "", "scales"],
+                    "y",
+                    vec![
+                        text("mode", "nearest"),
+                        text("coordinate_transformation_mode", "asymmetric"),
+                        text("nearest_mode", "floor"),
+                    ],
+                ),
+            ],
+        ),
+        case(
             "squeeze and excitation",
             48,
             vec![
@@ -338,6 +393,33 @@ fn cases() -> Vec<Case> {
             ],
         ),
     ];
+    cases.push(Case {
+        weights: vec![weight("table", &[4, 6], 7)],
+        ..case(
+            "embedding of codes",
+            24,
+            vec![
+                floats("codes", &[4], &[-1.0, 0.0, 2.9, 7.0]),
+                floats("low", &[], &[0.0]),
+                floats("high", &[], &[3.0]),
+                node("Clip", &["codes", "low", "high"], "clipped", vec![]),
+                node("Cast", &["clipped"], "indices", vec![int("to", 7)]),
+                node("Gather", &["table", "indices"], "rows", vec![]),
+                integers("features", &[1, 24]),
+                node("Reshape", &["rows", "features"], "row", vec![]),
+                integers("half", &[0, 24, 2]),
+                node("Reshape", &["h", "half"], "pairs", vec![]),
+                integers("last", &[2]),
+                node(
+                    "ReduceMean",
+                    &["pairs", "last"],
+                    "means",
+                    vec![int("keepdims", 0)],
+                ),
+                node("Mul", &["means", "row"], "y", vec![]),
+            ],
+        )
+    });
     cases.push(Case {
         opset: 20,
         ..unary("Gelu", vec![])
@@ -622,7 +704,7 @@ fn dropout_and_drop_path_act_in_training_only() {
         (gradient, output)
     };
     let (plain, plain_output) = gradient(&dropping(None), 1);
-    for name in training_attributes::ALL {
+    for name in [training_attributes::DROPOUT, training_attributes::DROP_PATH] {
         let model = dropping(Some((name, 0.4)));
         let (dropped, output) = gradient(&model, 1);
         assert_eq!(output, plain_output, "{name} acts in evaluation");

@@ -97,6 +97,7 @@ fn fusion(g: &mut GraphBuilder, features: &Value, meta: &Value, variant: &Varian
     };
     let tokens = g.reshape(features, &[width, places]);
     let tokens = g.transpose(&tokens, &[0, 2, 1]);
+    g.declare(&tokens);
     let mean = g.mean(&tokens, 1);
 
     let asking = g.concat(&[&mean, meta], 1);

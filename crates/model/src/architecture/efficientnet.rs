@@ -175,12 +175,12 @@ fn squeeze_excite(g: &mut GraphBuilder, x: &Value, reduced: usize) -> Value {
     g.mul(x, &gates)
 }
 
-/// A whole classifier of images: features, mean, one linear layer. Input `image`, float [batch, 3, `side`, `side`],
-/// already normalised; output `logits`, float [batch, `classes`].
+/// The trunk alone, with the mean of its features. Input `image`, float [batch, 3, `side`, `side`], already normalised;
+/// output `features`, float [batch, `head`].
 ///
 /// # Errors
 /// When a size does not fit.
-pub fn classifier(trunk: &EfficientNet, side: usize, classes: usize) -> Result<Model, BuildError> {
+pub fn features(trunk: &EfficientNet, side: usize) -> Result<Model, BuildError> {
     let mut graph = GraphBuilder::new("efficientnet");
     let g = &mut graph;
     let dims = vec![
@@ -193,9 +193,7 @@ pub fn classifier(trunk: &EfficientNet, side: usize, classes: usize) -> Result<M
     let x = trunk.features(g, &image, 0.0);
     let x = g.global_average_pool(&x);
     let x = g.flatten(&x);
-    g.name("classifier");
-    let logits = g.linear(&x, classes);
-    g.output(&logits, "logits");
+    g.output(&x, "features");
     graph.finish()
 }
 

@@ -28,6 +28,7 @@ pub(super) fn probabilities(
     let x = variant.trunk.features(g, image, 0.0);
     let x = g.global_average_pool(&x);
     let image = g.flatten(&x);
+    g.declare(&image);
     let meta = g.scope("demographics", |g| encoder(g, demographics, variant));
     let fused = g.scope("fusion", |g| fusion(g, &image, &meta, variant));
     let logits = g.scope("head", |g| {

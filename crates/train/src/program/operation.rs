@@ -77,6 +77,28 @@ pub struct FixedSide {
     pub left: bool,
 }
 
+/// Where the centres of a resized axis stand in the given one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Centres {
+    /// Pixels are squares: (i + 1/2) / scale - 1/2.
+    HalfPixel,
+    /// The first and the last centres stay where they are.
+    AlignCorners,
+    /// Only the first corner stays: i / scale.
+    Asymmetric,
+}
+
+/// What stands between two centres.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// The weighted mean of both.
+    Linear,
+    /// The nearer one, of two equally near ones the first.
+    Nearest,
+    /// The first one.
+    First,
+}
+
 /// An operator with its attributes.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // the fields are ONNX's attributes
@@ -140,6 +162,11 @@ pub enum Operation {
     },
     Squeeze,
     Unsqueeze,
+    /// Of height and width alone, by the scales or to the sizes of an input.
+    Resize {
+        centres: Centres,
+        between: Between,
+    },
     Slice,
     Gather {
         axis: i64,
@@ -295,6 +322,7 @@ pub(super) fn parse<'a>(
         }),
         "Squeeze" => Ok(Operation::Squeeze),
         "Unsqueeze" => Ok(Operation::Unsqueeze),
+        "Resize" => resize(node).map_err(Trouble::Reason),
         "Slice" => Ok(Operation::Slice),
         "Gather" => Ok(Operation::Gather {
             axis: node.int("axis", 0),
@@ -374,6 +402,27 @@ fn pool_window(node: &NodeProto) -> Result<Window, String> {
         }
         None => Err("has no kernel_shape".into()),
     }
+}
+
+fn resize(node: &NodeProto) -> Result<Operation, String> {
+    if node.int("antialias", 0) != 0 || node.attribute("axes").is_some() {
+        return Err("resizes with antialiasing or chosen axes, which is not supported".into());
+    }
+    let centres = match node.string("coordinate_transformation_mode") {
+        None | Some("half_pixel") => Centres::HalfPixel,
+        Some("align_corners") => Centres::AlignCorners,
+        Some("asymmetric") => Centres::Asymmetric,
+        Some(other) => return Err(format!("coordinates {other:?} are not supported")),
+    };
+    let between = match (node.string("mode"), node.string("nearest_mode")) {
+        (Some("linear"), _) => Between::Linear,
+        (None | Some("nearest"), None | Some("round_prefer_floor")) => Between::Nearest,
+        (None | Some("nearest"), Some("floor")) => Between::First,
+        (mode, nearest) => {
+            return Err(format!("mode {mode:?} ({nearest:?}) is not supported"));
+        }
+    };
+    Ok(Operation::Resize { centres, between })
 }
 
 fn positive(value: i64, name: &str) -> Result<usize, String> {

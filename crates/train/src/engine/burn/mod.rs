@@ -5,6 +5,7 @@
 
 mod inputs;
 mod operators;
+mod resize;
 mod value;
 
 use std::cell::Cell;
@@ -19,7 +20,7 @@ use self::operators::BatchMoments;
 use self::value::{Float, Value};
 use crate::examples::{Array, Unavailable};
 use crate::loss::Targets;
-use crate::program::{Moments, Program, Step, Weights};
+use crate::program::{Moments, Program, Statistics, Step, Unknown, Weights};
 use crate::shape::element_count;
 
 /// A program with its constants on the device.
@@ -34,9 +35,9 @@ pub struct Engine<'a> {
 pub struct Gradient {
     /// The loss.
     pub loss: f64,
-    /// Its derivative by every parameter, in the program's order.
+    /// Its derivative by every parameter, in the program's order; empty for a frozen one.
     pub parameters: Vec<Vec<f32>>,
-    /// Mean and population variance of the batch, for every batch normalisation.
+    /// Mean and population variance of the batch, for every batch normalisation; empty for a frozen one.
     pub statistics: Vec<Moments>,
 }
 
@@ -98,7 +99,8 @@ impl<'a> Engine<'a> {
 
     /// The gradient of the loss on one batch in training mode.
     ///
-    /// Batch normalisations use the statistics of the batch; train-only dropout draws its masks from `masks`.
+    /// Batch normalisations use the statistics of the batch; train-only dropout draws its masks from `masks`. What is
+    /// frozen runs as in evaluation and outside automatic differentiation.
     ///
     /// # Errors
     /// When the batch does not fit the program, or a node what it is given.
@@ -113,11 +115,16 @@ impl<'a> Engine<'a> {
             let mut pass = self.start(inputs, at)?;
             let mut leaves = Vec::with_capacity(weights.parameters.len());
             for (parameter, data) in self.program.parameters.iter().zip(&weights.parameters) {
-                let leaf =
-                    Float::from_host(data.clone(), &parameter.dims, &self.device).into_leaf();
-                leaves.push(leaf.clone());
-                pass.values[parameter.slot] = Some(Value::Float(leaf));
+                let mut float = Float::from_host(data.clone(), &parameter.dims, &self.device);
+                if parameter.frozen {
+                    leaves.push(None);
+                } else {
+                    float = float.into_leaf();
+                    leaves.push(Some(float.clone()));
+                }
+                pass.values[parameter.slot] = Some(Value::Float(float));
             }
+            pass.place_statistics(self, weights, |statistics| statistics.frozen);
             let steps = &self.program.steps[..self.program.training_steps];
             pass.run(steps, &mut Mode::Training(masks))?;
             let logits = pass.take_matrix(self.program.logits, "the logits")?;
@@ -137,6 +144,10 @@ impl<'a> Engine<'a> {
             drop(pass);
             let mut parameters = Vec::with_capacity(leaves.len());
             for (leaf, parameter) in leaves.into_iter().zip(&self.program.parameters) {
+                let Some(leaf) = leaf else {
+                    parameters.push(vec![]);
+                    continue;
+                };
                 let gradient = gradient_of(leaf, &mut gradients);
                 parameters.push(match gradient {
                     Some(gradient) => read(gradient, &parameter.name)?,
@@ -163,16 +174,7 @@ impl<'a> Engine<'a> {
                 let float = Float::from_host(data.clone(), &parameter.dims, &self.device);
                 pass.values[parameter.slot] = Some(Value::Float(float));
             }
-            for (statistics, moments) in program.statistics.iter().zip(&weights.statistics) {
-                for (slot, data) in statistics
-                    .slots
-                    .iter()
-                    .zip([&moments.mean, &moments.variance])
-                {
-                    let float = Float::from_host(data.clone(), &[data.len()], &self.device);
-                    pass.values[*slot] = Some(Value::Float(float));
-                }
-            }
+            pass.place_statistics(self, weights, |_| true);
             pass.run(&program.steps, &mut Mode::Evaluation)?;
             let output = pass.take(program.output, "the output")?;
             let shape = output.dims();
@@ -242,7 +244,12 @@ impl<'a> Engine<'a> {
 
     /// The statistics of the batch, in the program's order.
     fn moments(&self, moments: BatchMoments) -> Result<Vec<Moments>, ExecuteError> {
-        let mut ordered: Vec<_> = (0..self.program.statistics.len()).map(|_| None).collect();
+        let nothing = || Moments {
+            mean: vec![],
+            variance: vec![],
+        };
+        let statistics = self.program.statistics.iter();
+        let mut ordered: Vec<_> = statistics.map(|s| s.frozen.then(nothing)).collect();
         for (index, mean, variance) in moments {
             ordered[index] = Some(Moments {
                 mean: read(Float::Rank1(mean.inner()), "a batch mean")?,
@@ -263,13 +270,33 @@ impl<'a> Engine<'a> {
 }
 
 impl Pass<'_> {
+    /// Puts the wanted running statistics in place.
+    fn place_statistics(
+        &mut self,
+        engine: &Engine<'_>,
+        weights: &Weights,
+        wanted: impl Fn(&Statistics) -> bool,
+    ) {
+        let statistics = engine.program.statistics.iter().zip(&weights.statistics);
+        for (statistics, moments) in statistics.filter(|(statistics, _)| wanted(statistics)) {
+            for (slot, data) in statistics
+                .slots
+                .iter()
+                .zip([&moments.mean, &moments.variance])
+            {
+                let float = Float::from_host(data.clone(), &[data.len()], &engine.device);
+                self.values[*slot] = Some(Value::Float(float));
+            }
+        }
+    }
+
     fn run(&mut self, steps: &[Step], mode: &mut Mode<'_>) -> Result<(), ExecuteError> {
         for (index, step) in steps.iter().enumerate() {
             self.at.set(index);
             let mut inputs = Inputs::new(&step.inputs, &mut self.values);
             let moments = match mode {
-                Mode::Training(_) => Some(&mut self.moments),
-                Mode::Evaluation => None,
+                Mode::Training(_) if !step.frozen => Some(&mut self.moments),
+                _ => None,
             };
             let value = operators::lower(&step.operation, &mut inputs, moments);
             let value = value.map_err(|reason| ExecuteError::Node {
@@ -277,9 +304,13 @@ impl Pass<'_> {
                 reason,
             })?;
             let value = match mode {
-                Mode::Training(masks) => dropped(value, step, masks),
-                Mode::Evaluation => value,
+                Mode::Training(masks) if !step.frozen => trained(value, step, masks),
+                _ => Ok(value),
             };
+            let value = value.map_err(|reason| ExecuteError::Node {
+                node: step.label.clone(),
+                reason,
+            })?;
             self.values[step.output] = Some(value);
         }
         self.at.set(usize::MAX);
@@ -304,12 +335,15 @@ impl Pass<'_> {
     }
 }
 
-/// The train-only behaviour of a node: dropout of elements, then of whole samples.
-fn dropped(value: Value, step: &Step, masks: &mut ChaCha8Rng) -> Value {
+/// The train-only behaviour of a node: hiding of answers, dropout of elements, then of whole samples.
+fn trained(value: Value, step: &Step, masks: &mut ChaCha8Rng) -> Result<Value, String> {
     let Value::Float(mut float) = value else {
-        return value;
+        return Ok(value);
     };
     let dims = float.dims();
+    if let Some(unknown) = &step.unknown {
+        float = hidden(float, unknown, masks)?;
+    }
     let mut apply = |float: Float, probability: f32, shape: &[usize]| {
         let keep = 1.0 - probability;
         let mask = (0..element_count(shape))
@@ -332,7 +366,32 @@ fn dropped(value: Value, step: &Step, masks: &mut ChaCha8Rng) -> Value {
         shape[0] = dims[0];
         float = apply(float, step.drop_path, &shape);
     }
-    Value::Float(float)
+    Ok(Value::Float(float))
+}
+
+/// Columns replaced with what stands for a missing answer.
+fn hidden(float: Float, unknown: &Unknown, masks: &mut ChaCha8Rng) -> Result<Float, String> {
+    let dims = float.dims();
+    let columns = unknown.values.len();
+    if dims.len() != 2 || dims[1] != columns {
+        return Err(format!(
+            "hides {columns} columns of a value of shape {dims:?}"
+        ));
+    }
+    let mut kept = vec![1.0; dims[0] * columns];
+    let mut written = vec![0.0; dims[0] * columns];
+    for (index, (kept, written)) in kept.iter_mut().zip(&mut written).enumerate() {
+        if masks.random::<f32>() < unknown.probability {
+            *kept = 0.0;
+            *written = unknown.values[index % columns];
+        }
+    }
+    let device = Device::flex();
+    let float = operators::multiply(float, Float::from_host(kept, &dims, &device));
+    Ok(operators::add(
+        float,
+        Float::from_host(written, &dims, &device),
+    ))
 }
 
 fn gradient_of(leaf: Float, gradients: &mut ::burn::tensor::Gradients) -> Option<Float> {

@@ -4,6 +4,7 @@ use ::burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use ::burn::tensor::{Device, Int, Slice, Tensor, TensorData, activation, module};
 
 use super::inputs::{Inputs, Lowered};
+use super::resize;
 use super::value::{Float, Integers, Value, map_tensor};
 use crate::program::{Binary, FixedSide, Operation, Unary, Window};
 use crate::shape::{
@@ -135,6 +136,7 @@ pub(super) fn lower(
             let dims = unsqueezed(&value.dims(), &axes)?;
             return reshape_value(value, &dims);
         }
+        Operation::Resize { centres, between } => resize::resize(inputs, *centres, *between)?,
         Operation::Slice => return slice(inputs),
         Operation::Gather { axis } => return gather(inputs, *axis),
         Operation::Shape { start, end } => {
@@ -221,6 +223,11 @@ fn binary(function: Binary, a: Float, b: Float) -> Lowered<Float> {
 /// The product of two values that broadcast.
 pub(super) fn multiply(a: Float, b: Float) -> Float {
     aligned(Binary::Mul, a, b)
+}
+
+/// The sum of two values that broadcast.
+pub(super) fn add(a: Float, b: Float) -> Float {
+    aligned(Binary::Add, a, b)
 }
 
 fn aligned(function: Binary, a: Float, b: Float) -> Float {
