@@ -209,6 +209,10 @@ mod tests {
         let record = Record {
             image_id: "A".into(),
             lesion_id: "A".into(),
+            patient_id: None,
+            group: None,
+            source: String::new(),
+            digest: None,
             path: PathBuf::from("absent"),
             class: LesionClass::Nv,
             demographics: skin::Demographics {

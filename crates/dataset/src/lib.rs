@@ -12,6 +12,7 @@
 
 pub mod augment;
 pub mod cache;
+pub mod duplicates;
 mod files;
 mod groups;
 pub mod image;

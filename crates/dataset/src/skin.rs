@@ -3,6 +3,8 @@
 mod directory;
 pub mod manifest;
 mod open;
+pub mod prepare;
+mod raw;
 pub mod synthetic;
 mod table;
 pub mod vocabulary;
