@@ -18,6 +18,7 @@ mod groups;
 pub mod image;
 mod seed;
 pub mod skin;
+pub mod source;
 pub mod split;
 pub mod store;
 
