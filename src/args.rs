@@ -1,11 +1,13 @@
 //! What can be typed. Names with a dot are the ones Bittensor users know.
 
 mod chain;
+mod data;
 mod neuron;
 pub mod node;
 mod wallet;
 
 pub use chain::*;
+pub use data::*;
 pub use neuron::*;
 pub use wallet::*;
 
@@ -43,6 +45,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Publish something as a hotkey, and read what hotkeys have published.
     Commitment(Commitment),
+    /// Fetch, check and prepare data sets, or draw one.
+    Data(Data),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

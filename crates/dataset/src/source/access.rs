@@ -208,7 +208,11 @@ mod tests {
         assert_eq!(found.kaggle_authorization.as_deref(), Some(basic));
         assert_eq!(found.hub_authorization.as_deref(), Some("Bearer hf_x"));
 
-        let variables = [("KAGGLE_USERNAME", "you"), ("KAGGLE_KEY", "k"), ("HF_TOKEN", "t")];
+        let variables = [
+            ("KAGGLE_USERNAME", "you"),
+            ("KAGGLE_KEY", "k"),
+            ("HF_TOKEN", "t"),
+        ];
         let found = access(&variables, Some(home.path())).unwrap();
         assert_ne!(found.kaggle_authorization.as_deref(), Some(basic));
         assert_eq!(found.hub_authorization.as_deref(), Some("Bearer t"));
@@ -224,7 +228,9 @@ mod tests {
         let local = access(&[("HF_ENDPOINT", "http://127.0.0.1:5/hub/")], None).unwrap();
         assert_eq!(local.hub.as_str(), "http://127.0.0.1:5/hub");
         for value in ["http://example.org", "ftp://x", "nonsense"] {
-            let said = access(&[("KAGGLE_API_ENDPOINT", value)], None).err().unwrap();
+            let said = access(&[("KAGGLE_API_ENDPOINT", value)], None)
+                .err()
+                .unwrap();
             assert!(said.contains("KAGGLE_API_ENDPOINT"), "{said}");
         }
     }

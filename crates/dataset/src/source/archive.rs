@@ -67,15 +67,17 @@ pub(super) enum Format {
 pub(super) fn format(path: &Path) -> io::Result<Option<Format>> {
     let mut start = Vec::new();
     File::open(path)?.take(512).read_to_end(&mut start)?;
-    Ok(if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
-        Some(Format::Zip)
-    } else if start.get(257..262) == Some(b"ustar") {
-        Some(Format::Tar)
-    } else if start.starts_with(&[0x1f, 0x8b]) {
-        Some(Format::TarGzip)
-    } else {
-        None
-    })
+    Ok(
+        if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+            Some(Format::Zip)
+        } else if start.get(257..262) == Some(b"ustar") {
+            Some(Format::Tar)
+        } else if start.starts_with(&[0x1f, 0x8b]) {
+            Some(Format::TarGzip)
+        } else {
+            None
+        },
+    )
 }
 
 /// Unpacks into the new directory `target` and lists the files, with their paths in it.
@@ -119,11 +121,7 @@ pub(super) fn unpack(
     }
 }
 
-fn unpack_zip(
-    path: &Path,
-    writer: &mut Writer,
-    progress: &dyn Fn(u64),
-) -> Result<(), UnpackError> {
+fn unpack_zip(path: &Path, writer: &mut Writer, progress: &dyn Fn(u64)) -> Result<(), UnpackError> {
     let damaged = |error: zip::result::ZipError| UnpackError::Damaged(error.to_string());
     let file = File::open(path).map_err(UnpackError::Io)?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
@@ -274,7 +272,9 @@ mod tests {
     fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
         for (name, content) in entries {
-            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+            writer
+                .start_file(*name, SimpleFileOptions::default())
+                .unwrap();
             writer.write_all(content).unwrap();
         }
         writer.finish().unwrap().into_inner()
@@ -391,12 +391,20 @@ mod tests {
         assert!(run(&bomb).unwrap_err().contains("more comes out"));
 
         let whole = zip(&[("a", &[9; 5000]), ("b", b"2")]);
-        assert!(run(&whole[..whole.len() / 2]).unwrap_err().contains("damaged"));
+        assert!(
+            run(&whole[..whole.len() / 2])
+                .unwrap_err()
+                .contains("damaged")
+        );
         let mut changed = zip(&[("a", b"some text that is stored with a sum")]);
         // A byte of the content: the sum does not fit any more.
         changed[40] ^= 1;
         assert!(run(&changed).unwrap_err().contains("damaged"));
         let taped = gzip(&tar(&[("a", tar::EntryType::Regular, &[3; 5000])]));
-        assert!(run(&taped[..taped.len() - 30]).unwrap_err().contains("damaged"));
+        assert!(
+            run(&taped[..taped.len() - 30])
+                .unwrap_err()
+                .contains("damaged")
+        );
     }
 }

@@ -215,7 +215,9 @@ pub enum SelectError {
         asked: Kind,
     },
     /// Nothing was asked for.
-    #[error("say which: --dataset KEY, --source SOURCE or --all; `agon data list tricorder` shows them")]
+    #[error(
+        "say which: --dataset KEY, --source SOURCE or --all; `agon data list tricorder` shows them"
+    )]
     Nothing,
 }
 
@@ -267,7 +269,8 @@ fn nearest(name: &str) -> Option<&'static str> {
     let keys = || CATALOGUE.iter().map(|set| set.key);
     let is_like = |key: &&str| {
         let key = plain(key);
-        name.len() >= 3 && (key.starts_with(&name) || name.starts_with(&key) || key.ends_with(&name))
+        name.len() >= 3
+            && (key.starts_with(&name) || name.starts_with(&key) || key.ends_with(&name))
     };
     keys()
         .find(|key| plain(key) == name)

@@ -118,7 +118,9 @@ pub fn fetch(
     }
     if directory.exists() {
         return Err(SourceError::NoReceipt {
-            reason: format!("it is there without a {RECEIPT}; remove it or choose another --output-dir"),
+            reason: format!(
+                "it is there without a {RECEIPT}; remove it or choose another --output-dir"
+            ),
             path: directory,
         });
     }
@@ -192,7 +194,10 @@ fn below(url: &Url, first: &[&str], rest: &str) -> Url {
     let mut url = url.clone();
     // Cannot fail: an endpoint is http or https.
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(first).extend(rest.split('/'));
+        segments
+            .pop_if_empty()
+            .extend(first)
+            .extend(rest.split('/'));
     }
     url
 }
@@ -249,12 +254,16 @@ fn jobs(
             let name = format!("{}.zip", id.rsplit('/').next().unwrap_or(id));
             let advice = format!("Is the token right? {KAGGLE_ADVICE}");
             let url = kaggle_url(access, id);
-            Ok((vec![job(&name, url, &access.kaggle_authorization, &advice)], None))
+            Ok((
+                vec![job(&name, url, &access.kaggle_authorization, &advice)],
+                None,
+            ))
         }
         Origin::Direct(files) => {
             let jobs = files.iter().map(|file| {
                 let url = direct_url(access, file.url)?;
-                let advice = "The address may have moved; `agon data list tricorder` shows the others.";
+                let advice =
+                    "The address may have moved; `agon data list tricorder` shows the others.";
                 Ok(job(file.name, url, &None, advice))
             });
             Ok((jobs.collect::<Result<_, SourceError>>()?, None))
@@ -331,7 +340,9 @@ fn fetch_all(
         if result.is_err() {
             has_failed.store(true, Ordering::Relaxed);
         }
-        let mut results = results.lock().expect("nothing panics while it holds the results");
+        let mut results = results
+            .lock()
+            .expect("nothing panics while it holds the results");
         results[position] = Some(result);
     };
     thread::scope(|scope| {

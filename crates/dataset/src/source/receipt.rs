@@ -52,10 +52,12 @@ impl Receipt {
             reason,
         };
         let bytes =
-            files::read_capped(&directory.join(RECEIPT), MAX_RECEIPT).map_err(|error| match error {
-                ReadError::TooLarge(size) => refuse(format!("{RECEIPT} has {size} bytes")),
-                ReadError::Io(error) => refuse(format!("{RECEIPT}: {error}")),
-            })?;
+            files::read_capped(&directory.join(RECEIPT), MAX_RECEIPT).map_err(
+                |error| match error {
+                    ReadError::TooLarge(size) => refuse(format!("{RECEIPT} has {size} bytes")),
+                    ReadError::Io(error) => refuse(format!("{RECEIPT}: {error}")),
+                },
+            )?;
         serde_json::from_slice(&bytes).map_err(|error| refuse(format!("{RECEIPT}: {error}")))
     }
 }

@@ -128,7 +128,9 @@ impl<'a> Client<'a> {
             let mut answer = self.get(job, None)?.0;
             check_status(&answer, job)?;
             let body = answer.body_mut().with_config().limit(MAX_ANSWER);
-            let bytes = body.read_to_vec().map_err(|error| Trouble::passing(error, None))?;
+            let bytes = body
+                .read_to_vec()
+                .map_err(|error| Trouble::passing(error, None))?;
             serde_json::from_slice(&bytes).map_err(|error| {
                 Trouble::Lasting(SourceError::Transfer {
                     url: shown(&job.url),
@@ -229,7 +231,9 @@ impl<'a> Client<'a> {
                     .header(header::RANGE, format!("bytes={start}-"))
                     .header(header::IF_RANGE, validator);
             }
-            let answer = request.call().map_err(|error| Trouble::passing(error, None))?;
+            let answer = request
+                .call()
+                .map_err(|error| Trouble::passing(error, None))?;
             let target = text(answer.headers(), header::LOCATION);
             match (answer.status().is_redirection(), target) {
                 (true, Some(target)) => {
@@ -307,12 +311,20 @@ impl<'a> Client<'a> {
             let range = text(headers, header::CONTENT_RANGE).unwrap_or_default();
             match parse_range(&range) {
                 Some((from, total)) if from == have => total,
-                _ => return Err(lasting(format!("it answers with the wrong range {range:?}"))),
+                _ => {
+                    return Err(lasting(format!(
+                        "it answers with the wrong range {range:?}"
+                    )));
+                }
             }
         } else {
             text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse().ok())
         };
-        let most = job.expected.size.unwrap_or(MAX_FILE_BYTES).min(MAX_FILE_BYTES);
+        let most = job
+            .expected
+            .size
+            .unwrap_or(MAX_FILE_BYTES)
+            .min(MAX_FILE_BYTES);
         if let Some(total) = total.filter(|total| *total > most) {
             return Err(Trouble::Lasting(SourceError::Mismatch {
                 name: job.name.clone(),
@@ -422,7 +434,10 @@ fn finish(job: &Job, part: &Part) -> Result<ReceiptFile, SourceError> {
         (
             "SHA-256",
             sha256.clone(),
-            job.expected.sha256.as_ref().map(|wanted| wanted.to_lowercase()),
+            job.expected
+                .sha256
+                .as_ref()
+                .map(|wanted| wanted.to_lowercase()),
         ),
         ("MD5", hex::encode(md5.finalize()), part.md5.clone()),
     ];
@@ -492,7 +507,13 @@ fn write_part(job: &Job, part: &Part) -> Result<(), SourceError> {
 /// Which answers are none.
 fn check_status(answer: &Response<ureq::Body>, job: &Job) -> Result<(), Trouble> {
     let status = answer.status();
-    let refused = || format!("{} refuses (status {status}). {}", shown(&job.url), job.advice);
+    let refused = || {
+        format!(
+            "{} refuses (status {status}). {}",
+            shown(&job.url),
+            job.advice
+        )
+    };
     match status.as_u16() {
         200 => Ok(()),
         401 | 403 => Err(Trouble::Lasting(SourceError::Credentials(refused()))),
