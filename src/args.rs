@@ -1,12 +1,14 @@
 //! What can be typed. Names with a dot are the ones Bittensor users know.
 
 mod chain;
+mod data;
 mod neuron;
 pub mod node;
 mod train;
 mod wallet;
 
 pub use chain::*;
+pub use data::*;
 pub use neuron::*;
 pub use train::*;
 pub use wallet::*;
@@ -45,6 +47,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Publish something as a hotkey, and read what hotkeys have published.
     Commitment(Commitment),
+    /// Fetch, check and prepare data sets, or draw one.
+    Data(Data),
     /// Train a model for a competition.
     Train(Train),
     /// Run a chain of one machine, copy and restore it.

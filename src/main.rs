@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Query(query) => runtime.block_on(commands::query::run(query)),
         Command::Doctor(doctor) => runtime.block_on(commands::doctor::run(doctor)),
         Command::Commitment(commitment) => runtime.block_on(commands::commitment::run(commitment)),
+        Command::Data(data) => runtime.block_on(commands::data::run(data)),
         Command::Train(train) => runtime.block_on(commands::train::run(train)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };

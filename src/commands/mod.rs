@@ -2,6 +2,7 @@
 
 pub mod axon;
 pub mod commitment;
+pub mod data;
 pub mod doctor;
 pub mod node;
 pub mod query;

@@ -12,11 +12,13 @@
 
 pub mod augment;
 pub mod cache;
+pub mod duplicates;
 mod files;
 mod groups;
 pub mod image;
 mod seed;
 pub mod skin;
+pub mod source;
 pub mod split;
 pub mod store;
 

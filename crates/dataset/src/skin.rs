@@ -3,8 +3,11 @@
 mod directory;
 pub mod manifest;
 mod open;
+pub mod prepare;
+mod raw;
 pub mod synthetic;
 mod table;
+mod verify;
 pub mod vocabulary;
 
 use std::path::PathBuf;
@@ -13,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use directory::{LoadError, MAX_METADATA_BYTES, MAX_ROWS, Problem, load};
 pub use open::open;
+pub use verify::verify;
 
 /// The classes of the competition, in the fixed order of a model's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

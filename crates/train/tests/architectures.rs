@@ -239,7 +239,8 @@ fn training_hides_answers_at_the_declared_rate() {
     let output = engine.evaluate(&weights, vec![batch()]).unwrap();
     assert!(output.data.chunks(2).all(|row| row == [3.0, 0.0]));
     // The loss is -log softmax of (x, 0) at class 1: log(1 + e^x), with x 3 or -1.
-    let targets = Targets::new(&vec![1; rows], 2, 0.0, &[], rows as f32);
+    let loss = Loss::default();
+    let targets = Targets::new(&loss, 2, &vec![1; rows]);
     let masks = &mut ChaCha8Rng::seed_from_u64(9);
     let loss = engine
         .gradient(&weights, vec![batch()], &targets, masks)

@@ -52,6 +52,16 @@ impl Table {
             }
             all => all,
         };
+        // Rows that end in CR LF are counted one line late by the reader.
+        let mut bytes = bytes.to_vec();
+        bytes.dedup_by(|next, kept| {
+            let is_end = *kept == b'\r' && *next == b'\n';
+            if is_end {
+                *kept = b'\n';
+            }
+            is_end
+        });
+        let bytes = bytes.as_slice();
         let first_line = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
         let delimiter = match first_line {
             line if line.contains(&b';') => b';',

@@ -1,0 +1,612 @@
+//! `agon data` from outside, against local servers that speak as Kaggle, the Hub and plain storage do.
+
+mod common;
+
+use common::{Place, errors};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use zip::write::SimpleFileOptions;
+
+/// A request as a server sees it; header names are in lower case.
+#[derive(Debug, Clone)]
+struct Request {
+    path: String,
+    headers: HashMap<String, String>,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// Where the wanted range begins.
+    fn range(&self) -> Option<usize> {
+        let range = self.header("range")?.strip_prefix("bytes=")?;
+        range.strip_suffix('-')?.parse().ok()
+    }
+}
+
+/// What a server answers; fewer bytes than it promises if it breaks off.
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    breaks_after: Option<usize>,
+}
+
+impl Answer {
+    fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            breaks_after: None,
+        }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// A file with an entity tag, from where the request wants it.
+    fn file(request: &Request, body: &[u8]) -> Self {
+        let tag = "\"the-tag\"".to_owned();
+        match request.range() {
+            Some(start) if request.header("if-range") == Some(&tag) && start < body.len() => {
+                let range = format!("bytes {start}-{}/{}", body.len() - 1, body.len());
+                Self::new(206, &body[start..])
+                    .with("content-range", range)
+                    .with("etag", tag)
+            }
+            _ => Self::new(200, body).with("etag", tag),
+        }
+    }
+
+    fn breaking_after(mut self, bytes: usize) -> Self {
+        self.breaks_after = Some(bytes);
+        self
+    }
+}
+
+/// A server on a free port that remembers what it was asked.
+struct Server {
+    url: String,
+    seen: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    fn new(answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (seen.clone(), Arc::new(answer));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (log, answer) = (log.clone(), answer.clone());
+                thread::spawn(move || serve(stream.unwrap(), &log, &*answer));
+            }
+        });
+        Self { url, seen }
+    }
+
+    fn seen(&self) -> Vec<Request> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// One request a connection. `answer` is told how often its path was asked for before.
+fn serve(
+    mut stream: TcpStream,
+    log: &Mutex<Vec<Request>>,
+    answer: &dyn Fn(&Request, usize) -> Answer,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut headers = HashMap::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        match line.trim().split_once(": ") {
+            Some((name, value)) => {
+                headers.insert(name.to_lowercase(), value.to_owned());
+            }
+            None => break,
+        }
+    }
+    let request = Request { path, headers };
+    let before = {
+        let mut log = log.lock().unwrap();
+        let before = log.iter().filter(|r| r.path == request.path).count();
+        log.push(request.clone());
+        before
+    };
+    let answer = answer(&request, before);
+    let mut head = format!(
+        "HTTP/1.1 {} X\r\ncontent-length: {}\r\nconnection: close\r\n",
+        answer.status,
+        answer.body.len()
+    );
+    for (name, value) in &answer.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    let body = &answer.body[..answer.breaks_after.unwrap_or(answer.body.len())];
+    // The client may have gone: that is its right.
+    let _ = stream.write_all((head + "\r\n").as_bytes());
+    let _ = stream.write_all(body);
+    let _ = stream.flush();
+    let _ = reader
+        .get_mut()
+        .set_read_timeout(Some(std::time::Duration::from_millis(1)));
+    let _ = reader.read(&mut [0; 16]);
+}
+
+fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        writer
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn run(place: &Place, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = place.command(arguments);
+    command.envs(variables.iter().copied());
+    command.output().unwrap()
+}
+
+fn kaggle<'a>(url: &'a str) -> [(&'static str, &'a str); 3] {
+    [
+        ("KAGGLE_API_ENDPOINT", url),
+        ("KAGGLE_USERNAME", "me"),
+        ("KAGGLE_KEY", "secret"),
+    ]
+}
+
+const HAM: [&str; 5] = ["data", "download", "tricorder", "--dataset", "ham10000"];
+
+/// Nothing stands under the set's name, and what was said.
+fn refused(place: &Place, output: &Output, status: i32) -> String {
+    let said = errors(output);
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    assert!(!place.path("datasets/ham10000").exists());
+    said
+}
+
+#[test]
+fn the_catalogue_and_the_plan_follow_the_flags() {
+    let place = Place::new();
+    let keys = |arguments: &[&str], field: &str, key: &str| -> Vec<String> {
+        let document = place.json(arguments);
+        let sets = document[field].as_array().unwrap().clone();
+        sets.iter()
+            .map(|set| set[key].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = keys(&["data", "list", "tricorder", "--json"], "datasets", "key");
+    assert_eq!((all.len(), all[0].as_str()), (11, "milk10k"));
+    let shown = [
+        "data",
+        "download",
+        "tricorder",
+        "--list",
+        "--source",
+        "huggingface",
+        "--json",
+    ];
+    assert_eq!(
+        keys(&shown, "datasets", "key"),
+        ["marmal88_skin", "isic_hf"]
+    );
+
+    let plan = |flags: &[&str]| {
+        let mut arguments = vec!["data", "download", "tricorder", "--dry-run", "--json"];
+        arguments.extend(flags);
+        keys(&arguments, "plan", "dataset")
+    };
+    assert_eq!(plan(&["--dataset", "ph2,isic_2019"]), ["isic_2019", "ph2"]);
+    assert_eq!(plan(&["--source", "direct"]), ["milk10k", "ph2"]);
+    assert_eq!(plan(&["--all"]), all);
+    assert_eq!(plan(&["--source", "all"]), all);
+    assert!(!place.path("datasets").exists());
+
+    let said = place.mistake(&["data", "download", "tricorder"]);
+    assert!(said.contains("--dataset KEY"), "{said}");
+    let said = place.mistake(&["data", "download", "tricorder", "--dataset", "ham"]);
+    assert!(said.contains("did you mean ham10000?"), "{said}");
+    place.mistake(&["data", "download", "tricorder", "--dataset", "ph2", "--all"]);
+}
+
+#[test]
+fn without_a_token_kaggle_is_explained_and_not_asked() {
+    let place = Place::new();
+    let server = Server::new(|_, _| Answer::new(500, ""));
+    let output = run(&place, &[("KAGGLE_API_ENDPOINT", &server.url)], &HAM);
+    let said = refused(&place, &output, 2);
+    assert!(
+        said.contains("kaggle.json") && said.contains("KAGGLE_KEY"),
+        "{said}"
+    );
+    assert!(server.seen().is_empty());
+    let output = run(&place, &kaggle("http://example.org"), &HAM);
+    assert!(refused(&place, &output, 2).contains("in the clear"));
+}
+
+#[test]
+fn kaggle_redirects_without_the_token_and_the_archive_is_unpacked() {
+    let place = Place::new();
+    let archive = zip(&[
+        ("HAM10000_metadata.csv", b"image_id,dx\n"),
+        ("part/x.jpg", &noise(300_000)),
+    ]);
+    let body = archive.clone();
+    let storage = Server::new(move |request, _| Answer::file(request, &body));
+    let target = format!("{}/bucket/file?signature=secret", storage.url);
+    let api = Server::new(
+        move |request, before| match (request.header("authorization"), before) {
+            (Some("Basic bWU6c2VjcmV0"), 0) => Answer::new(429, "").with("retry-after", "0"),
+            (Some("Basic bWU6c2VjcmV0"), 1) => Answer::new(503, ""),
+            (Some("Basic bWU6c2VjcmV0"), _) => {
+                Answer::new(302, "").with("location", target.clone())
+            }
+            _ => Answer::new(401, ""),
+        },
+    );
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(api.seen().len(), 3);
+    assert_eq!(
+        api.seen()[0].path,
+        "/datasets/download/kmader/skin-cancer-mnist-ham10000"
+    );
+    assert_eq!(storage.seen().len(), 1);
+    assert_eq!(storage.seen()[0].header("authorization"), None);
+
+    let set = place.path("datasets/ham10000");
+    let unpacked = set.join("skin-cancer-mnist-ham10000");
+    assert_eq!(
+        std::fs::read(unpacked.join("part/x.jpg")).unwrap(),
+        noise(300_000)
+    );
+    let receipt = std::fs::read_to_string(set.join("download.json")).unwrap();
+    assert!(receipt.contains(&sha256(&archive)) && !receipt.contains("signature"));
+    // Nothing hidden is left, and a second run transfers nothing.
+    assert_eq!(
+        std::fs::read_dir(place.path("datasets")).unwrap().count(),
+        1
+    );
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success() && errors(&output).contains("already"));
+    assert_eq!(api.seen().len(), 3);
+
+    // What changed since is found.
+    assert!(place.run(&["data", "verify", "tricorder"]).status.success());
+    std::fs::write(unpacked.join("part/x.jpg"), b"other").unwrap();
+    let said = place.mistake(&["data", "verify", "tricorder"]);
+    assert!(
+        said.contains("changed: skin-cancer-mnist-ham10000/part/x.jpg"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_refused_token_says_what_to_do() {
+    let place = Place::new();
+    let api = Server::new(|_, _| Answer::new(401, ""));
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    let said = refused(&place, &output, 2);
+    assert!(
+        said.contains("status 401") && said.contains("kaggle.com/settings"),
+        "{said}"
+    );
+    assert_eq!(api.seen().len(), 1, "a refusal is not asked again");
+    assert!(!said.contains("secret"));
+}
+
+#[test]
+fn a_broken_transfer_goes_on_where_it_was() {
+    let place = Place::new();
+    let archive = zip(&[("x.jpg", &noise(500_000))]);
+    let body = archive.clone();
+    let api = Server::new(move |request, before| match before {
+        0 => Answer::file(request, &body).breaking_after(200_000),
+        _ => Answer::file(request, &body),
+    });
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success(), "{}", errors(&output));
+    let seen = api.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[1].range(), Some(200_000));
+    assert_eq!(seen[1].header("if-range"), Some("\"the-tag\""));
+}
+
+#[test]
+fn a_transfer_that_fails_is_continued_by_the_next_run() {
+    let place = Place::new();
+    let archive = zip(&[("x.jpg", &noise(500_000))]);
+    let body = archive.clone();
+    let api = Server::new(move |request, before| match before {
+        0 => Answer::file(request, &body).breaking_after(200_000),
+        1 => Answer::new(500, ""),
+        _ => Answer::file(request, &body),
+    });
+    let mut arguments = HAM.to_vec();
+    arguments.extend(["--attempts", "2"]);
+    let output = run(&place, &kaggle(&api.url), &arguments);
+    let said = refused(&place, &output, 1);
+    assert!(said.contains("2 attempts"), "{said}");
+    let output = run(&place, &kaggle(&api.url), &arguments);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(api.seen()[2].range(), Some(200_000));
+}
+
+#[test]
+fn a_file_that_changed_in_between_is_fetched_anew() {
+    let place = Place::new();
+    let [old, new] =
+        [1, 2].map(|n: u8| zip(&[("x.jpg", &[&[n], noise(400_000).as_slice()].concat())]));
+    let api = Server::new(move |request, before| match before {
+        0 => Answer::file(request, &old).breaking_after(100_000),
+        // The tag is another now, so the whole file comes.
+        _ => Answer::new(200, new.clone()).with("etag", "\"another\""),
+    });
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success(), "{}", errors(&output));
+    let file = place.path("datasets/ham10000/skin-cancer-mnist-ham10000/x.jpg");
+    assert_eq!(std::fs::read(file).unwrap()[0], 2);
+}
+
+#[test]
+fn a_wrong_digest_is_named_and_nothing_is_kept() {
+    let place = Place::new();
+    // The MD5 of something else, as Kaggle's storage announces it.
+    let api = Server::new(|request, _| {
+        Answer::file(request, &zip(&[("x", b"1")]))
+            .with("x-goog-hash", "crc32c=AAAA,md5=1B2M2Y8AsgTpgAmY7PhCfg==")
+    });
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    let said = refused(&place, &output, 1);
+    assert!(
+        said.contains("the MD5 is") && said.contains("d41d8cd98f00b204e9800998ecf8427e"),
+        "{said}"
+    );
+    let left = std::fs::read_dir(place.path("datasets/.unfinished-ham10000")).unwrap();
+    let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, [".lock"]);
+}
+
+#[test]
+fn hostile_archives_leave_nothing() {
+    let bomb = zip(&[("zeros", &vec![0; 64 << 20])]);
+    let escape = zip(&[("../../outside", b"1")]);
+    for (archive, what) in [(bomb, "more comes out"), (escape, "leads elsewhere")] {
+        let place = Place::new();
+        let api = Server::new(move |request, _| Answer::file(request, &archive));
+        let output = run(&place, &kaggle(&api.url), &HAM);
+        let said = refused(&place, &output, 1);
+        assert!(said.contains(what), "{said}");
+        assert!(!place.path("outside").exists() && !place.path("datasets/outside").exists());
+        assert!(
+            !place
+                .path("datasets/.unfinished-ham10000/skin-cancer-mnist-ham10000")
+                .exists()
+        );
+    }
+}
+
+/// A hub with one repository; `wrong` has it announce another digest.
+fn hub(wrong: bool, names: [&'static str; 2]) -> Server {
+    let image = noise(50_000);
+    let digest = match wrong {
+        true => "00".repeat(32),
+        false => sha256(&image),
+    };
+    Server::new(move |request, _| {
+        if request.header("authorization") != Some("Bearer hf_me") {
+            return Answer::new(401, "");
+        }
+        let files = json!({ "sha": "abc123", "siblings": [
+            { "rfilename": ".gitattributes", "size": 3 },
+            { "rfilename": names[0], "size": 12 },
+            { "rfilename": names[1], "size": 50_000, "lfs": { "sha256": digest, "size": 50_000 } },
+        ]});
+        match request.path.as_str() {
+            "/api/datasets/NeuronZero/Skin-Cancer-ISIC?blobs=true" => {
+                Answer::new(200, files.to_string())
+            }
+            "/datasets/NeuronZero/Skin-Cancer-ISIC/resolve/abc123/data/labels.csv" => {
+                Answer::file(request, b"image,label\n")
+            }
+            "/datasets/NeuronZero/Skin-Cancer-ISIC/resolve/abc123/data/a%20b.jpg" => {
+                Answer::file(request, &image)
+            }
+            _ => Answer::new(404, ""),
+        }
+    })
+}
+
+const HUB: [&str; 5] = ["data", "download", "tricorder", "--dataset", "isic_hf"];
+
+#[test]
+fn the_hub_is_asked_for_one_revision_and_its_digests_are_checked() {
+    let place = Place::new();
+    let server = hub(false, ["data/labels.csv", "data/a b.jpg"]);
+    let output = run(&place, &[("HF_ENDPOINT", &server.url)], &HUB);
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("HF_TOKEN"), "{said}");
+    let variables = [("HF_ENDPOINT", server.url.as_str()), ("HF_TOKEN", "hf_me")];
+    let output = run(&place, &variables, &HUB);
+    assert!(output.status.success(), "{}", errors(&output));
+    let set = place.path("datasets/isic_hf");
+    assert_eq!(
+        std::fs::read(set.join("data/a b.jpg")).unwrap(),
+        noise(50_000)
+    );
+    let receipt: Value =
+        serde_json::from_slice(&std::fs::read(set.join("download.json")).unwrap()).unwrap();
+    assert_eq!(receipt["revision"], "abc123");
+    assert_eq!(receipt["files"].as_array().unwrap().len(), 2);
+
+    let place = Place::new();
+    let server = hub(true, ["data/labels.csv", "data/a b.jpg"]);
+    let variables = [("HF_ENDPOINT", server.url.as_str()), ("HF_TOKEN", "hf_me")];
+    let output = run(&place, &variables, &HUB);
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the SHA-256 is") && !place.path("datasets/isic_hf").exists());
+}
+
+#[test]
+fn a_hub_that_lists_paths_elsewhere_is_refused() {
+    let place = Place::new();
+    let server = hub(false, ["../../labels.csv", "data/a b.jpg"]);
+    let variables = [("HF_ENDPOINT", server.url.as_str()), ("HF_TOKEN", "hf_me")];
+    let output = run(&place, &variables, &HUB);
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("leads elsewhere"), "{said}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[test]
+fn direct_files_are_fetched_at_once_and_prepared() {
+    let place = Place::new();
+    let drawn = place.path("drawn");
+    let made = place.json(&[
+        "data",
+        "synthesize",
+        "tricorder",
+        "--num-samples",
+        "40",
+        "--seed",
+        "7",
+        "--output-dir",
+        "drawn",
+        "--json",
+    ]);
+    assert_eq!(made["images"], 40);
+    let images: Vec<Vec<u8>> = (0..40)
+        .map(|n| std::fs::read(drawn.join(format!("images/SYN_{n:07}.jpg"))).unwrap())
+        .collect();
+    let names: Vec<String> = (0..40)
+        .map(|n| format!("in/IL_{}/ISIC_{n:07}.jpg", n / 2))
+        .collect();
+    let entries: Vec<(&str, &[u8])> = names
+        .iter()
+        .zip(&images)
+        .map(|(name, image)| (name.as_str(), image.as_slice()))
+        .collect();
+    let archive = zip(&entries);
+    let mut truth = "lesion_id,AKIEC,BCC,BEN_OTH,BKL,DF,INF,MAL_OTH,MEL,NV,SCCKA,VASC\n".to_owned();
+    let mut metadata =
+        "lesion_id,image_type,isic_id,age_approx,sex,skin_tone_class,site\n".to_owned();
+    for lesion in 0..20 {
+        let marks = (0..11).map(|class| if class == lesion % 3 { ",1.0" } else { ",0.0" });
+        truth += &format!("IL_{lesion}{}\n", marks.collect::<String>());
+        for image in [2 * lesion, 2 * lesion + 1] {
+            metadata += &format!("IL_{lesion},dermoscopic,ISIC_{image:07},45,male,3,trunk\n");
+        }
+    }
+    let server = Server::new(move |request, _| match request.path.rsplit('/').next() {
+        Some("MILK10k_Training_Input.zip") => Answer::file(request, &archive),
+        Some("MILK10k_Training_GroundTruth.csv") => Answer::file(request, truth.as_bytes()),
+        Some("MILK10k_Training_Metadata.csv") => Answer::file(request, metadata.as_bytes()),
+        _ => Answer::new(404, ""),
+    });
+    let mirror = [("AGON_DIRECT_ENDPOINT", server.url.as_str())];
+    let arguments = ["data", "download", "tricorder", "--dataset", "milk10k"];
+    let output = run(&place, &mirror, &arguments);
+    assert!(output.status.success(), "{}", errors(&output));
+
+    let prepare = [
+        "data",
+        "prepare",
+        "tricorder",
+        "--data-dir",
+        "datasets",
+        "--output-dir",
+        "prepared",
+        "--near",
+        "0",
+        "--json",
+    ];
+    let document = place.json(&prepare);
+    let report = &document["report"];
+    assert_eq!(
+        (&report["images"], &report["lesions"]),
+        (&json!(40), &json!(20))
+    );
+    assert_eq!(report["classes"][1]["images"], 14);
+    assert_eq!(report["classes"][1]["sources"]["milk10k"], 14);
+    let parts: Vec<u64> = report["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_u64().unwrap())
+        .collect();
+    assert_eq!(parts.iter().sum::<u64>(), 40);
+    // It is whole, and it is not overwritten.
+    assert!(
+        place
+            .run(&["data", "verify", "tricorder", "--data-dir", "prepared"])
+            .status
+            .success()
+    );
+    assert!(place.mistake(&prepare).contains("not empty"));
+    damage(&place.path("prepared"));
+    let said = place.mistake(&["data", "verify", "tricorder", "--data-dir", "prepared"]);
+    assert!(
+        said.contains("ISIC_0000003.jpg: the image is cut off"),
+        "{said}"
+    );
+}
+
+/// Cuts one image in half.
+fn damage(prepared: &Path) {
+    let path = prepared.join("images/milk10k/ISIC_0000003.jpg");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+}
+
+#[test]
+fn two_at_once_do_not_disturb_each_other() {
+    let place = Place::new();
+    let staging = place.path("datasets/.unfinished-ham10000");
+    std::fs::create_dir_all(&staging).unwrap();
+    let lock = std::fs::File::create(staging.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let output = run(&place, &kaggle("http://127.0.0.1:9"), &HAM);
+    assert!(refused(&place, &output, 2).contains("another agon"));
+}
