@@ -1,17 +1,22 @@
 //! What can be typed. Names with a dot are the ones Bittensor users know.
 
 mod chain;
+mod evaluate;
 mod neuron;
 pub mod node;
 mod wallet;
 
 pub use chain::*;
+pub use evaluate::*;
 pub use neuron::*;
 pub use wallet::*;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// What everything is drawn from when no `--seed` is given.
+pub const DEFAULT_SEED: u64 = 20;
 
 /// Incentivised machine-learning networks, end to end.
 #[derive(Debug, Parser)]
@@ -43,6 +48,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Publish something as a hotkey, and read what hotkeys have published.
     Commitment(Commitment),
+    /// Judge models on labelled data as the validators do, and compare them.
+    Evaluate(Evaluate),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

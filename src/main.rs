@@ -5,6 +5,7 @@ mod amount;
 mod args;
 mod commands;
 mod failure;
+mod files;
 mod hints;
 mod logging;
 mod memory;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Query(query) => runtime.block_on(commands::query::run(query)),
         Command::Doctor(doctor) => runtime.block_on(commands::doctor::run(doctor)),
         Command::Commitment(commitment) => runtime.block_on(commands::commitment::run(commitment)),
+        Command::Evaluate(evaluate) => runtime.block_on(commands::evaluate::run(evaluate)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

@@ -3,6 +3,7 @@
 pub mod axon;
 pub mod commitment;
 pub mod doctor;
+pub mod evaluate;
 pub mod node;
 pub mod query;
 mod session;

@@ -4,6 +4,7 @@
 use super::home::Home;
 use super::network::{Member, Network};
 use crate::failure::Failure;
+use crate::files::write_atomically;
 use agon_arena::commitment::{Claim, LOCAL_REPOSITORY};
 use agon_arena::event::{Event, Events};
 use agon_arena::ledger::Outcome;
@@ -15,8 +16,6 @@ use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_dataset::store::ArtefactStore;
 use agon_model::digest::Digest;
 use anyhow::{Context, anyhow};
-use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -184,13 +183,4 @@ impl Mine<'_> {
             }
         }
     }
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(directory)?.sync_all()
 }

@@ -2,8 +2,9 @@
 //!
 //! Preprocessing, score and shares are those of the original competition. `score` is the formula,
 //! [`evaluation`] what else can be said of answers, [`parts`] the data and who may read what, [`recipe`] how a miner
-//! trains a model for it.
+//! trains a model for it, [`baseline`] what that model must beat.
 
+pub mod baseline;
 pub mod evaluation;
 pub mod parts;
 pub mod recipe;
