@@ -263,7 +263,11 @@ fn scores(judged: &Judged, entries: &[Entry]) -> Drawing {
             let class = if value == 0.0 { "dash" } else { "line" };
             drawing.line(class, (x, top - 8.0), (x, top + rows * row));
             let place = (x, top + rows * row + 16.0);
-            drawing.text("faint", place, Anchor::Middle, format!("{value:+.3}"));
+            let label = match value {
+                0.0 => "0".to_owned(),
+                value => format!("{value:+.3}"),
+            };
+            drawing.text("faint", place, Anchor::Middle, label);
         }
     }
     for (position, entry) in entries.iter().enumerate() {
@@ -344,7 +348,7 @@ fn confusion(evaluation: &Evaluation) -> Drawing {
     drawing.text("title", (16.0, 20.0), Anchor::Start, "confusion");
     drawing.text(
         "faint",
-        (left + side / 2.0, 32.0),
+        (left + side / 2.0, 24.0),
         Anchor::Middle,
         "prediction",
     );

@@ -29,7 +29,7 @@ const PENALTIES: [f64; 4] = [1.0, 0.1, 0.01, 0.001];
 /// Most steps for one strength.
 const STEPS: usize = 150;
 /// The search ends when no component of the gradient is larger.
-const FLAT: f64 = 1e-5;
+const FLAT: f64 = 1e-4;
 /// Pairs of steps and gradients that the search remembers.
 const MEMORY: usize = 10;
 
