@@ -2,6 +2,7 @@
 
 mod chain;
 mod data;
+mod evaluate;
 mod neuron;
 pub mod node;
 mod train;
@@ -9,6 +10,7 @@ mod wallet;
 
 pub use chain::*;
 pub use data::*;
+pub use evaluate::*;
 pub use neuron::*;
 pub use train::*;
 pub use wallet::*;
@@ -16,6 +18,9 @@ pub use wallet::*;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// What everything is drawn from when no `--seed` is given.
+pub const DEFAULT_SEED: u64 = 20;
 
 /// Incentivised machine-learning networks, end to end.
 #[derive(Debug, Parser)]
@@ -51,6 +56,8 @@ pub enum Command {
     Data(Data),
     /// Train a model for a competition.
     Train(Train),
+    /// Judge models on labelled data as the validators do, and compare them.
+    Evaluate(Evaluate),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Commitment(commitment) => runtime.block_on(commands::commitment::run(commitment)),
         Command::Data(data) => runtime.block_on(commands::data::run(data)),
         Command::Train(train) => runtime.block_on(commands::train::run(train)),
+        Command::Evaluate(evaluate) => runtime.block_on(commands::evaluate::run(evaluate)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

@@ -2,7 +2,7 @@
 //! committed to and not revealed yet. One small JSON file each, written whole or not at all, and
 //! readable by its owner alone.
 
-use crate::files::write_atomically;
+use crate::files::write_private;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,7 +64,7 @@ impl Memory {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(directory).with_context(what)?;
         let text = serde_json::to_vec(value).with_context(what)?;
-        write_atomically(&self.path, &text).with_context(what)
+        write_private(&self.path, &text).with_context(what)
     }
 
     /// Keep nothing any more.

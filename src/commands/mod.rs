@@ -4,6 +4,7 @@ pub mod axon;
 pub mod commitment;
 pub mod data;
 pub mod doctor;
+pub mod evaluate;
 pub mod node;
 pub mod query;
 mod session;

@@ -7,7 +7,7 @@ mod miners;
 mod network;
 mod talk;
 
-use crate::args::{Logging, Up};
+use crate::args::{DEFAULT_SEED, Logging, Up};
 use crate::failure::Failure;
 use crate::logging;
 use crate::printer::Printer;
@@ -34,10 +34,6 @@ use talk::Talk;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// What everything is drawn from when no `--seed` is given (the judging samples then come from the
-/// chain).
-const DEFAULT_SEED: u64 = 20;
 
 /// How many images are generated: enough that rounds judge different samples of the judging part.
 const SYNTHETIC_IMAGES: usize = 2000;

@@ -2,8 +2,9 @@
 //!
 //! Preprocessing, score and shares are those of the original competition. `score` is the formula,
 //! [`evaluation`] what else can be said of answers, [`parts`] the data and who may read what, [`lesions`] what training
-//! is given of them, [`recipe`] how a model is trained.
+//! is given of them, [`recipe`] how a model is trained, [`baseline`] what that model must beat.
 
+pub mod baseline;
 pub mod evaluation;
 pub mod lesions;
 pub mod parts;
