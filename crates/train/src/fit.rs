@@ -21,7 +21,7 @@ use crate::loss::{Loss, Targets};
 use crate::mixup;
 use crate::optimiser::{self, AdamW};
 use crate::options::{FitOptions, OptionError, Sampler};
-use crate::program::{CompileError, Moments, Program, Weights};
+use crate::program::{CompileError, Frozen, Moments, Program, Weights};
 use crate::sampler::epoch_order;
 use crate::seed::{self, Part};
 use crate::workers::Workers;
@@ -192,7 +192,16 @@ pub fn fit(
     observer: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
     options.validate()?;
-    let (program, initial) = Program::compile(task.model)?;
+    let (mut program, initial) = Program::compile(task.model)?;
+    for parameter in &mut program.parameters {
+        if Frozen::trunk().holds(&parameter.name) {
+            parameter.rate = options.trunk_rate;
+        }
+    }
+    let frozen = match options.frozen_epochs {
+        0 => None,
+        _ => Some(Program::compile_with(task.model, &Frozen::trunk())?.0),
+    };
     let classes = classes(task.model)?;
     let labels = checked_labels(task.training, "training", classes, options)?;
     let selection_labels = checked_labels(task.selection, "selection", classes, options)?;
@@ -229,8 +238,8 @@ pub fn fit(
     let run = Run {
         task,
         options,
-        program: &program,
         engine: Engine::new(&program),
+        frozen: frozen.as_ref().map(Engine::new),
         workers: workers.map_err(|error| FitError::Threads(error.to_string()))?,
         classes,
         labels: &labels,
@@ -403,15 +412,24 @@ fn digest(labels: &[usize]) -> Digest {
 struct Run<'a> {
     task: &'a Task<'a>,
     options: &'a FitOptions,
-    program: &'a Program,
     engine: Engine<'a>,
+    /// With the trunk frozen.
+    frozen: Option<Engine<'a>>,
     workers: Workers,
     classes: usize,
     labels: &'a [usize],
     selection_labels: &'a [usize],
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// What an epoch is trained with.
+    fn engine(&self, epoch: usize) -> &Engine<'a> {
+        match &self.frozen {
+            Some(frozen) if epoch <= self.options.frozen_epochs => frozen,
+            _ => &self.engine,
+        }
+    }
+
     /// Some selection samples, to check an exported file on.
     fn export_samples(&self) -> Result<Batch, FitError> {
         let count = self.selection_labels.len().min(EXPORT_SAMPLES);
@@ -446,18 +464,11 @@ impl Run<'_> {
             }
             let decay = options.weight_decay;
             let weights = &mut state.weights;
-            state.optimiser.step(
-                self.program,
-                weights,
-                &gradient.parameters,
-                rate_at(step),
-                decay,
-            );
-            optimiser::update_statistics(
-                self.program,
-                &mut weights.statistics,
-                &gradient.statistics,
-            );
+            let program = self.engine(epoch).program();
+            state
+                .optimiser
+                .step(program, weights, &gradient.parameters, rate_at(step), decay);
+            optimiser::update_statistics(program, &mut weights.statistics, &gradient.statistics);
             if let (Some(averaged), Some(decay)) = (&mut state.averaged, options.ema_decay) {
                 optimiser::average(averaged, weights, decay, state.optimiser.steps);
             }
@@ -538,7 +549,7 @@ impl Run<'_> {
                     )
                 }
             };
-            self.engine
+            self.engine(epoch)
                 .gradient(weights, samples.inputs, &targets, &mut masks)
         });
         let mut sum: Option<Gradient> = None;

@@ -49,7 +49,6 @@ impl AdamW {
         self.steps += 1;
         let correction = |beta: f64| 1.0 - beta.powf(self.steps as f64);
         let (correction_1, correction_2) = (correction(BETA_1) as f32, correction(BETA_2) as f32);
-        let rate = learning_rate as f32;
         let (keep_1, keep_2) = (BETA_1 as f32, BETA_2 as f32);
         for (index, parameter) in program.parameters.iter().enumerate() {
             let decay = if parameter.role.decays() {
@@ -57,7 +56,8 @@ impl AdamW {
             } else {
                 0.0
             };
-            let kept = (1.0 - learning_rate * decay) as f32;
+            let rate = learning_rate * parameter.rate;
+            let (kept, rate) = ((1.0 - rate * decay) as f32, rate as f32);
             let memory = self.first[index].iter_mut().zip(&mut self.second[index]);
             let values = weights.parameters[index].iter_mut().zip(&gradients[index]);
             for ((weight, &gradient), (first, second)) in values.zip(memory) {

@@ -38,6 +38,10 @@ pub struct FitOptions {
     pub ema_decay: Option<f64>,
     /// Whether training samples are augmented.
     pub augment: bool,
+    /// For so many epochs the trunk of the network ([`Frozen::trunk`](crate::program::Frozen::trunk)) stays as it is.
+    pub frozen_epochs: usize,
+    /// The trunk's share of the learning rate afterwards.
+    pub trunk_rate: f64,
     /// With a number, training ends after so many epochs without a better score.
     pub patience: Option<usize>,
     /// By how much a score must be better to count for the patience.
@@ -99,6 +103,8 @@ impl Default for FitOptions {
             sampler: Sampler::Uniform,
             ema_decay: None,
             augment: true,
+            frozen_epochs: 0,
+            trunk_rate: 1.0,
             patience: None,
             least_improvement: 0.0,
             threads: None,
@@ -157,6 +163,7 @@ impl FitOptions {
             ("warmup_epochs", self.warmup_epochs),
             ("weight_decay", self.weight_decay),
             ("least_improvement", self.least_improvement),
+            ("trunk_rate", self.trunk_rate),
         ] {
             check(
                 amount(value),

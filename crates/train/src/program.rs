@@ -68,6 +68,8 @@ pub struct Parameter {
     pub slot: usize,
     /// Whether it stays as it is: no gradient is computed for it, its place in a gradient is empty.
     pub frozen: bool,
+    /// Its share of the learning rate; one, unless somebody says otherwise.
+    pub rate: f64,
 }
 
 /// The running statistics of one batch normalisation.
@@ -384,6 +386,7 @@ impl<'a> Compiler<'a> {
                     role,
                     slot,
                     frozen,
+                    rate: 1.0,
                 };
                 let dependence = frozen::Dependence::of_parameter(frozen);
                 self.dependence.insert(slot, dependence);

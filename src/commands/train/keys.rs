@@ -102,6 +102,10 @@ fn schedules() -> Vec<&'static str> {
     vec!["cosine", "restarts"]
 }
 
+fn precisions() -> Vec<&'static str> {
+    vec!["f32", "f16"]
+}
+
 fn samplings() -> Vec<&'static str> {
     vec!["balanced", "original"]
 }
@@ -181,6 +185,13 @@ pub const KEYS: &[Key] = &[
         "height and width of its image; by itself 64 for compact, 512 for the others",
     ),
     key(
+        "model.pretrained",
+        "pretrained",
+        Text,
+        "null",
+        "weights for the trunk: a safetensors file or PyTorch checkpoint of timm's or torchvision's EfficientNet",
+    ),
+    key(
         "training.epochs",
         "epochs",
         Count,
@@ -242,6 +253,20 @@ pub const KEYS: &[Key] = &[
         Number,
         "0.01",
         "of kernels and matrices",
+    ),
+    key(
+        "training.freeze_epochs",
+        "freeze-epochs",
+        Count,
+        "0",
+        "epochs for which a pretrained trunk stays as it is",
+    ),
+    key(
+        "training.trunk_rate",
+        "trunk-rate",
+        Number,
+        "1",
+        "the trunk's share of the learning rate afterwards",
     ),
     key(
         "training.gradient_clip",
@@ -460,6 +485,13 @@ pub const KEYS: &[Key] = &[
         Switch("no-export-onnx"),
         "true",
         "write model.onnx at the end",
+    ),
+    key(
+        "checkpoints.precision",
+        "precision",
+        Choice(precisions),
+        "f32",
+        "how model.onnx stores its weights; with f16 it has half the size",
     ),
     key(
         "checkpoints.resume",

@@ -306,6 +306,7 @@ pub struct Model {
     #[serde(rename = "type")]
     pub name: String,
     pub image_size: Option<usize>,
+    pub pretrained: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -320,6 +321,8 @@ pub struct Training {
     pub restart_factor: usize,
     pub warmup_epochs: f64,
     pub weight_decay: f64,
+    pub freeze_epochs: usize,
+    pub trunk_rate: f64,
     pub gradient_clip: f64,
     pub dropout: Option<f32>,
     pub ema_decay: f64,
@@ -362,6 +365,7 @@ pub struct Checkpoints {
     pub keep: usize,
     pub interval: f64,
     pub export_onnx: bool,
+    pub precision: String,
     pub resume: Option<PathBuf>,
 }
 

@@ -14,12 +14,13 @@ use agon_dataset::augment::Augmentation;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::skin::{self, LesionClass, Record};
 use agon_dataset::split::{Part, Shares, disjoint, split};
-use agon_model::Model;
+use agon_model::{Model, half_precision};
 use agon_train::checkpoint::{CheckpointError, OnOtherRun, Policy};
 use agon_train::examples::Examples;
 use agon_train::fit::{Checkpoints, FitError, Fitted};
 use agon_train::loss::Loss;
 use agon_train::options::{FitOptions, Sampler, Schedule};
+use agon_train::pretrained::load_trunk;
 use anyhow::{Context, anyhow};
 use layers::{Layers, TrainSettings};
 use monitor::Monitor;
@@ -35,6 +36,8 @@ const CONFIG: &str = "train_config.yaml";
 /// The side of an image where nothing is said.
 const COMPACT_SIDE: usize = 64;
 const JUDGED_SIDE: usize = agon_dataset::image::JUDGING_SIDE;
+/// How much a probability may change when weights are stored in 16 bits.
+const HALF_TOLERANCE: f32 = 0.02;
 /// How many skipped images are named.
 const SKIPPED_SHOWN: usize = 5;
 
@@ -76,6 +79,11 @@ fn tricorder(
         Network::Named(_) => JUDGED_SIDE,
     });
     let options = options(settings)?;
+    if options.frozen_epochs > 0 && settings.model.pretrained.is_none() {
+        return Err(Failure::user(anyhow!(
+            "a frozen trunk with random weights learns nothing: give its weights with --pretrained, or leave --freeze-epochs at 0"
+        )));
+    }
     let run = run_directory(settings)?;
     let (training, selection) = parts(settings, &printer)?;
     let workers = match settings.training.num_workers {
@@ -104,10 +112,13 @@ fn tricorder(
     };
     let (training, selection) = (load(&training, 0)?, load(&selection, training.len())?);
     let model = network.build(side, settings.training.dropout, settings.training.seed);
-    let model = model.map_err(|error| match error {
+    let mut model = model.map_err(|error| match error {
         RecipeError::Build(error) => Failure::user(error),
         error => error.into(),
     })?;
+    if let Some(path) = &settings.model.pretrained {
+        load_trunk(&mut model, path).map_err(Failure::user)?;
+    }
     std::fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
     save(&run.join("config.yaml"), yaml.as_bytes())?;
     let checkpoints = Checkpoints {
@@ -266,6 +277,8 @@ fn options(settings: &TrainSettings) -> Result<FitOptions, Failure> {
         },
         ema_decay: some(training.ema_decay),
         augment: augmentation.enabled,
+        frozen_epochs: training.freeze_epochs,
+        trunk_rate: training.trunk_rate,
         patience: some(training.patience),
         least_improvement: training.min_improvement,
         threads: threads(&training.device)?,
@@ -349,8 +362,12 @@ fn finish(
     printer: &Printer,
 ) -> Result<(), Failure> {
     let path = run.join("model.onnx");
+    let bytes = match settings.checkpoints.precision.as_str() {
+        "f16" => in_half(&fitted.bytes, printer)?,
+        _ => fitted.bytes.clone(),
+    };
     if settings.checkpoints.export_onnx {
-        save(&path, &fitted.bytes)?;
+        save(&path, &bytes)?;
     }
     let labels = &fitted.predictions.labels;
     let answers: Vec<usize> = fitted
@@ -358,7 +375,7 @@ fn finish(
         .rows()
         .map(|row| agon_model::metrics::argmax(row).unwrap_or(0))
         .collect();
-    let bytes = fitted.bytes.len() as u64;
+    let bytes = bytes.len() as u64;
     let score = agon_arena::subnet::tricorder::score(labels, &answers, bytes);
     let mib = bytes as f64 / f64::from(1 << 20);
     let model_path = settings
@@ -396,6 +413,22 @@ fn finish(
         printer.result(&path);
     }
     Ok(())
+}
+
+/// The model with weights of 16 bits, checked to be judged nearly as the one with 32.
+fn in_half(bytes: &[u8], printer: &Printer) -> Result<Vec<u8>, Failure> {
+    let half = half_precision::store(&Model::from_bytes(bytes)?)?.to_bytes();
+    let difference = recipe::largest_difference(bytes, &half)?;
+    printer.say(&format!(
+        "weights of 16 bits change a probability by {difference:.1e} at most, on sample inputs"
+    ));
+    match difference <= HALF_TOLERANCE {
+        true => Ok(half),
+        false => Err(anyhow!(
+            "weights of 16 bits change the answers by {difference}, more than {HALF_TOLERANCE}; use --precision f32"
+        )
+        .into()),
+    }
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

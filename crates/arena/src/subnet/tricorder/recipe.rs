@@ -8,24 +8,29 @@ use crate::seed::Seed;
 use agon_dataset::augment::Augmentation;
 use agon_dataset::cache::CacheError;
 use agon_dataset::skin::{LesionClass, Record, Risk};
-use agon_model::Model;
 use agon_model::architecture::{
     LesionClassifier, TricorderModel, TricorderOptions, lesion_classifier,
 };
 use agon_model::builder::BuildError;
+use agon_model::inference::{LoadError, RunError, Session, Tensor};
 use agon_model::metrics;
 use agon_model::proto::TensorError;
+use agon_model::{Dim, Model};
 use agon_train::checkpoint::{OnOtherRun, Policy};
 use agon_train::examples::Examples;
 use agon_train::fit::{Checkpoints, FitError, Fitted, Judgement, Predictions, Progress, Task, fit};
 use agon_train::init::initialise;
 use agon_train::loss::Loss;
 use agon_train::options::{FitOptions, Sampler};
+use rand::RngExt;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::str::FromStr;
 use tokio_util::sync::CancellationToken;
+
+/// How many made-up samples.
+const MADE_UP: usize = 8;
 
 /// The networks that can be trained for the competition, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +186,33 @@ pub fn judge(predictions: &Predictions) -> Judgement {
     }
 }
 
+/// The largest difference between the answers of two files of one network to a few made-up samples, in the judging
+/// runtime.
+///
+/// # Errors
+/// When one of them does not run.
+pub fn largest_difference(one: &[u8], other: &[u8]) -> Result<f32, RecipeError> {
+    let sessions = [Session::load(one.to_vec())?, Session::load(other.to_vec())?];
+    let mut stream = Seed::derive("made-up samples", &[]).stream();
+    let inputs: Vec<Tensor> = sessions[0]
+        .input_specs()
+        .iter()
+        .map(|input| {
+            let size = |dim: &Dim| match dim {
+                Dim::Fixed(size) => *size,
+                _ => MADE_UP,
+            };
+            let shape: Vec<usize> = input.dims.iter().map(size).collect();
+            let count = shape.iter().product();
+            let data = (0..count).map(|_| stream.random::<f32>()).collect();
+            Tensor { shape, data }
+        })
+        .collect();
+    let [one, other] = [sessions[0].run(&inputs)?, sessions[1].run(&inputs)?];
+    let differences = one.data.iter().zip(&other.data).map(|(a, b)| (a - b).abs());
+    Ok(differences.fold(0.0, f32::max))
+}
+
 /// Trains a network, and exports its best epoch.
 ///
 /// # Errors
@@ -278,6 +310,12 @@ pub enum RecipeError {
     /// The network cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// A trained file cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A trained file cannot be run.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// The network cannot be initialised.
     #[error(transparent)]
     Initialise(#[from] TensorError),

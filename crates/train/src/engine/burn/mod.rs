@@ -97,6 +97,11 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// What it executes.
+    pub fn program(&self) -> &'a Program {
+        self.program
+    }
+
     /// The gradient of the loss on one batch in training mode.
     ///
     /// Batch normalisations use the statistics of the batch; train-only dropout draws its masks from `masks`. What is
