@@ -65,15 +65,21 @@ pub struct EvaluateTricorder {
     /// the training part.
     #[arg(long)]
     pub baselines: bool,
-    /// The data: DIR/images/*.jpg and DIR/metadata.csv as in HAM10000.
+    /// The data: what `agon data prepare` wrote, the HAM10000 layout, a table of labels, or a folder for each class.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Another table than DIR/metadata.csv.
+    /// The table of labels, where it is not found by itself.
     #[arg(long, value_name = "FILE")]
     pub labels_file: Option<PathBuf>,
     /// Which lesions are judged, split as for training with the same seed.
     #[arg(long, value_name = "PART", value_enum, default_value_t = EvaluatedPart::Judging)]
     pub part: EvaluatedPart,
+    /// Share of the lesions that models are chosen with; the same as for training.
+    #[arg(long, value_name = "X", default_value_t = agon_dataset::split::Shares::default().selection)]
+    pub val_split: f64,
+    /// Share of the lesions that training never saw; the same as for training.
+    #[arg(long, value_name = "X", default_value_t = agon_dataset::split::Shares::default().judging)]
+    pub test_split: f64,
     /// Judge so many images at most, drawn from the seed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_samples: Option<u32>,

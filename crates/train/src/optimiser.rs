@@ -88,7 +88,9 @@ pub fn average(average: &mut Weights, present: &Weights, decay: f64, steps: u64)
     let young = (1.0 + steps as f64) / (10.0 + steps as f64);
     let keep = decay.min(young) as f32;
     let blend = |average: &mut Vec<f32>, present: &Vec<f32>| {
-        for (average, present) in average.iter_mut().zip(present) {
+        // What is frozen stays as it is, to the last bit.
+        let moved = |(average, present): &(&mut f32, &f32)| **average != **present;
+        for (average, present) in average.iter_mut().zip(present).filter(moved) {
             *average = keep * *average + (1.0 - keep) * present;
         }
     };

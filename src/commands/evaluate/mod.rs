@@ -114,7 +114,8 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let files = paths
         .map(|path| ModelFile::read(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let all = open(&arguments.data_dir, arguments.labels_file.as_deref())?;
+    let all = skin::open(&arguments.data_dir, arguments.labels_file.as_deref());
+    let all = all.map_err(Failure::user)?;
     let parts = Parts::new(&all, &arguments)?;
     let records: Vec<Record> = parts.judged.iter().map(|&at| all[at].clone()).collect();
     let sample = arguments.max_samples.map_or(records.len(), |n| n as usize);
@@ -210,19 +211,6 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     }
 }
 
-/// The records of a data directory.
-fn open(directory: &Path, labels: Option<&Path>) -> Result<Vec<Record>, Failure> {
-    if let Some(labels) = labels
-        && labels != directory.join("metadata.csv")
-    {
-        return Err(Failure::User(anyhow!(
-            "--labels-file {}: only metadata.csv in the data directory can be read",
-            labels.display()
-        )));
-    }
-    skin::load(directory).map_err(Failure::user)
-}
-
 /// Positions of the records that are learnt from, chosen with and judged.
 struct Parts {
     training: Vec<usize>,
@@ -245,7 +233,11 @@ impl Parts {
                 "baselines learn from the training part, so they are judged on --part judging or selection"
             )));
         }
-        let split = split::split(records, &Shares::default(), arguments.seed)
+        let shares = Shares {
+            selection: arguments.val_split,
+            judging: arguments.test_split,
+        };
+        let split = split::split(records, &shares, arguments.seed)
             .map_err(|error| Failure::User(anyhow!("{error}; --part all judges every image")))?;
         let part = |part| split.part(part).to_vec();
         Ok(Self {

@@ -146,7 +146,7 @@ pub const KEYS: &[Key] = &[
         "data.split_seed",
         "split-seed",
         Count,
-        "42",
+        "20",
         "decides which lesions those are",
     ),
     key(
