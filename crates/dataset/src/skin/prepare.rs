@@ -654,6 +654,7 @@ fn write(
             record.image_id = image_id;
             Ok(())
         })?;
+    files::sync_tree(staging.path()).map_err(at(output))?;
     manifest::write(staging.path(), records).map_err(at(output))?;
     let text = serde_json::to_string_pretty(report).map_err(|error| at(output)(error.into()))?;
     let path = staging.path().join(REPORT);
@@ -674,8 +675,7 @@ fn copy(from: &Path, to: &Path, link: bool) -> io::Result<()> {
     if link && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    io::copy(&mut File::open(from)?, &mut File::create_new(to)?)?;
-    File::open(to)?.sync_all()
+    io::copy(&mut File::open(from)?, &mut File::create_new(to)?).map(drop)
 }
 
 /// `images/<source>/<name>.<ending>`, of plain characters and unused.
