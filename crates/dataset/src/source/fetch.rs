@@ -291,10 +291,11 @@ fn jobs(
             let mut taken = BTreeSet::new();
             for file in answer.siblings {
                 let name = file.rfilename;
+                let inside = archive::inside(&name).map_err(|error| wrong(error.to_string()))?;
+                // The repository's own settings.
                 if name.starts_with('.') {
                     continue;
                 }
-                let inside = archive::inside(&name).map_err(|error| wrong(error.to_string()))?;
                 if !taken.insert(inside.clone()) {
                     return Err(wrong(format!("it lists {name:?} twice")));
                 }
