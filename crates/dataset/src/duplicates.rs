@@ -2,9 +2,11 @@
 //!
 //! The look is a difference hash of 256 bits: the image is shrunk to 17x16 grey pixels with the judges' own resizing,
 //! and each bit says whether a pixel is brighter than its left neighbour. Scaling and compressing again change a few
-//! bits; two pictures of different lesions differ in about a hundred. [`NEAR`] is far below what different lesions
-//! have and above what scaling and compression do (`docs/performance.md` has the figures). Turned, mirrored and
-//! cropped copies are not found. A picture without structure has no look, because its bits would be noise.
+//! bits, two pictures of different lesions hardly ever fewer than twenty. Of 1,000 real HAM10000 images, each scaled and
+//! compressed again in three ways, the worst copy differs in 5 bits at the median and 14 at the 99th percentile; of the
+//! 32 million pairs of all 8,006 only 2 of different lesions differ in [`NEAR`] bits or fewer, and 20 in 16 or fewer
+//! (`distances_on_real_data` below prints it). Turned, mirrored and cropped copies are not found. A picture without
+//! structure has no look, because its bits would be noise.
 
 use rayon::prelude::*;
 

@@ -1,14 +1,15 @@
 //! Bytes from the world into samples.
 //!
-//! This crate reads data sets and artefacts that other people made and turns them into checked records and
-//! pixels: the directory layout of HAM10000 ([`skin`]), a procedural stand-in for it ([`skin::synthetic`]), the
-//! division into parts that share no lesion ([`split`]), decoding and resizing exactly as the judges do it
-//! ([`image`]), decoded images kept in memory ([`cache`]), training augmentation ([`augment`]) and the
-//! content-addressed store of model files ([`store`]).
+//! This crate fetches and reads data sets and artefacts that other people made and turns them into checked records
+//! and pixels: public data sets, transferred and unpacked ([`source`]); one prepared directory of them
+//! ([`skin::prepare`]); whatever a competitor has, opened ([`skin::open`]); a procedural stand-in
+//! ([`skin::synthetic`]); pictures that look alike ([`duplicates`]); the division into parts that share no lesion and no
+//! patient ([`split`]); decoding and resizing exactly as the judges do it ([`image`]); decoded images kept in memory
+//! ([`cache`]); training augmentation ([`augment`]) and the content-addressed store of model files ([`store`]).
 //!
-//! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path that a data file
-//! spells out; it never decodes or reads past its limits; it never hands out bytes whose digest is not the one
-//! asked for. It knows nothing of models, chains or scores.
+//! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path outside the directory
+//! it was given because a data file spells it out; it never decodes, reads or unpacks past its limits; it never hands
+//! out bytes whose digest is not the one asked for. It knows nothing of models, chains or scores.
 
 pub mod augment;
 pub mod cache;

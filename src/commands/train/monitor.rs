@@ -13,8 +13,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// The scalars of an epoch: TensorBoard's name for each and where it comes from.
-const SCALARS: [(&str, fn(&EpochRecord) -> Option<f64>); 9] = [
+/// TensorBoard's name for a scalar, and where it comes from.
+type Scalar = (&'static str, fn(&EpochRecord) -> Option<f64>);
+
+/// The scalars of an epoch.
+const SCALARS: [Scalar; 9] = [
     ("Loss/train", |record| Some(record.loss)),
     ("Loss/val", |record| Some(record.selection_loss)),
     ("Accuracy/val", |record| measure(record, "accuracy")),

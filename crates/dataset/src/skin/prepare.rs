@@ -328,26 +328,15 @@ fn look_at(
 ) -> Result<Vec<Candidate>, PrepareError> {
     let total = records.len();
     let done = AtomicUsize::new(0);
-    let looked: Vec<Result<Candidate, (Record, ImageError)>> = records
-        .into_par_iter()
-        .enumerate()
-        .map(|(order, mut record)| {
+    let looked: Vec<_> = records
+        .par_iter()
+        .map(|record| {
             if stop.load(Ordering::Relaxed) {
-                return Err((record, ImageError::CutOff));
+                return None;
             }
             let looked = read_image(&record.path);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-            match looked {
-                Ok((digest, look)) => {
-                    record.digest = Some(digest);
-                    Ok(Candidate {
-                        record,
-                        look,
-                        order,
-                    })
-                }
-                Err(error) => Err((record, error)),
-            }
+            Some(looked)
         })
         .collect();
     if stop.load(Ordering::Relaxed) {
@@ -355,14 +344,23 @@ fn look_at(
     }
     let mut candidates = Vec::with_capacity(total);
     let mut unreadable: BTreeMap<String, Tally> = BTreeMap::new();
-    for result in looked {
-        match result {
-            Ok(candidate) => candidates.push(candidate),
-            Err((record, error)) => {
+    for (order, (mut record, looked)) in records.into_iter().zip(looked).enumerate() {
+        match looked {
+            Some(Ok((digest, look))) => {
+                record.digest = Some(digest);
+                candidates.push(Candidate {
+                    record,
+                    look,
+                    order,
+                });
+            }
+            Some(Err(error)) => {
                 let place = || record.path.display().to_string();
                 let tally = unreadable.entry(record.source.clone()).or_default();
                 tally.add(format!("unreadable: {error}"), place);
             }
+            // Only when it was told to stop.
+            None => return Err(PrepareError::Stopped),
         }
     }
     for (source, tally) in &unreadable {
@@ -654,6 +652,7 @@ fn write(
             record.image_id = image_id;
             Ok(())
         })?;
+    files::sync_tree(staging.path()).map_err(at(output))?;
     manifest::write(staging.path(), records).map_err(at(output))?;
     let text = serde_json::to_string_pretty(report).map_err(|error| at(output)(error.into()))?;
     let path = staging.path().join(REPORT);
@@ -674,8 +673,7 @@ fn copy(from: &Path, to: &Path, link: bool) -> io::Result<()> {
     if link && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    io::copy(&mut File::open(from)?, &mut File::create_new(to)?)?;
-    File::open(to)?.sync_all()
+    io::copy(&mut File::open(from)?, &mut File::create_new(to)?).map(drop)
 }
 
 /// `images/<source>/<name>.<ending>`, of plain characters and unused.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::ReceiptFile;
+use crate::files;
 
 /// Most files of an archive.
 pub const MAX_ENTRIES: usize = 500_000;
@@ -111,7 +112,8 @@ pub(super) fn unpack(
             unpack_tar(unzipped, &mut writer, progress)
         }
     };
-    match unpacked {
+    let durable = unpacked.and_then(|()| files::sync_tree(target).map_err(UnpackError::Io));
+    match durable {
         Ok(()) => Ok(writer.files),
         Err(error) => {
             // The first error is the one to tell.
@@ -231,7 +233,6 @@ impl Writer<'_> {
             hasher.update(&buffer[..count]);
             file.write_all(&buffer[..count]).map_err(UnpackError::Io)?;
         }
-        file.sync_data().map_err(UnpackError::Io)?;
         self.files.push(ReceiptFile {
             path: relative.to_string_lossy().into_owned(),
             size,

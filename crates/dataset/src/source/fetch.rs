@@ -14,12 +14,12 @@ use url::Url;
 use super::archive::{self, UnpackError};
 use super::receipt::{self, RECEIPT, Receipt, ReceiptFile};
 use super::transfer::{Client, Expected, Job, shown};
-use super::{Access, DataSet, MAX_FILE_BYTES, Origin, SourceError, at};
+use super::{Access, DataSet, Origin, SourceError, at};
 use crate::files;
 
 /// Most files that a repository may list.
 const MAX_FILES: usize = 100_000;
-/// The list of a repository's files, in the hidden directory while it is fetched.
+/// Held by the process that fetches, in the hidden directory.
 const LOCK: &str = ".lock";
 
 /// How to fetch.
@@ -291,10 +291,11 @@ fn jobs(
             let mut taken = BTreeSet::new();
             for file in answer.siblings {
                 let name = file.rfilename;
+                let inside = archive::inside(&name).map_err(|error| wrong(error.to_string()))?;
+                // The repository's own settings.
                 if name.starts_with('.') {
                     continue;
                 }
-                let inside = archive::inside(&name).map_err(|error| wrong(error.to_string()))?;
                 if !taken.insert(inside.clone()) {
                     return Err(wrong(format!("it lists {name:?} twice")));
                 }
@@ -307,7 +308,7 @@ fn jobs(
                 let mut job = job(&name, url, authorization, &advice);
                 job.path = staging.join(inside);
                 job.expected = Expected {
-                    size: Some(file.size.unwrap_or(MAX_FILE_BYTES)).filter(|_| file.size.is_some()),
+                    size: file.size,
                     sha256: file.lfs.map(|lfs| lfs.sha256),
                 };
                 jobs.push(job);
@@ -421,13 +422,20 @@ fn do_job(
         });
         let folder = target.strip_prefix(staging).unwrap_or(&target);
         let folder = folder.to_string_lossy().into_owned();
-        for mut file in unpacked.map_err(|reason| match reason {
+        let unpacked = unpacked.map_err(|reason| match reason {
             UnpackError::Stopped => SourceError::Stopped,
-            reason => SourceError::Unpack {
-                path: job.path.clone(),
-                reason,
-            },
-        })? {
+            reason => {
+                // An archive that is no good is fetched anew by the next run; a full disk is not its fault.
+                if !matches!(reason, UnpackError::Io(_)) {
+                    let _ = fs::remove_file(&job.path);
+                }
+                SourceError::Unpack {
+                    path: job.path.clone(),
+                    reason,
+                }
+            }
+        })?;
+        for mut file in unpacked {
             file.path = format!("{folder}/{}", file.path);
             files.push(file);
         }
