@@ -186,7 +186,7 @@ fn run(place: &Place, variables: &[(&str, &str)], arguments: &[&str]) -> Output 
     command.output().unwrap()
 }
 
-fn kaggle<'a>(url: &'a str) -> [(&'static str, &'a str); 3] {
+fn kaggle(url: &str) -> [(&'static str, &str); 3] {
     [
         ("KAGGLE_API_ENDPOINT", url),
         ("KAGGLE_USERNAME", "me"),
