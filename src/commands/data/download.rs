@@ -83,6 +83,7 @@ pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
     };
     let mut outcomes = Vec::new();
     let mut failed = None;
+    let is_one = sets.len() == 1;
     for set in sets {
         match fetch(set, &access, &settings, &watch) {
             Ok(outcome) => {
@@ -91,7 +92,9 @@ pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
             }
             // The other sets are not to blame.
             Err(error) if !matches!(error, SourceError::Stopped) => {
-                printer.say(&format!("{}: {error}", set.key));
+                if !is_one {
+                    printer.say(&format!("{}: {error}", set.key));
+                }
                 outcomes.push(json!({ "dataset": set.key, "error": error.to_string() }));
                 failed = failed.or(Some(failure(error)));
             }
