@@ -86,9 +86,12 @@ pub struct Download {
     /// Only show what there is.
     #[arg(long)]
     pub list: bool,
-    /// Where each data set gets a directory of its name.
-    #[arg(long, value_name = "DIR", default_value = "datasets")]
-    pub output_dir: PathBuf,
+    /// Take data sets and directory from the section `download` of this file, where no flag names them.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where each data set gets a directory of its name; by itself datasets.
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
     /// Only say what would be fetched; asks no server.
     #[arg(long)]
     pub dry_run: bool,

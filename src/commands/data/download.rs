@@ -2,6 +2,7 @@
 
 use crate::args::{Download, SourceName, Verify};
 use crate::commands::session::{document, table};
+use crate::commands::train::download::Section;
 use crate::failure::Failure;
 use crate::printer::{Printer, result};
 use agon_dataset::skin::{self, verify as images};
@@ -18,6 +19,8 @@ use std::time::Duration;
 /// Pause before the second attempt of a transfer.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Where data sets are put where nothing is said.
+const OUTPUT: &str = "datasets";
 const MEGABYTE: u64 = 1_000_000;
 
 pub fn list(source: SourceName, is_json: bool) -> Result<(), Failure> {
@@ -48,8 +51,19 @@ fn failure(error: SourceError) -> Failure {
 }
 
 pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
+    let section = match &options.config {
+        Some(path) => Section::of_file(path).map_err(Failure::User)?,
+        None => Section::default(),
+    };
+    let is_named = !options.dataset.is_empty() || options.source.is_some() || options.all;
+    let named = section.datasets.into_iter().map(str::to_owned);
+    let output_dir = options.output_dir.clone().or(section.output_dir);
+    let output_dir = output_dir.unwrap_or_else(|| OUTPUT.into());
     let selection = Selection {
-        keys: options.dataset.clone(),
+        keys: match is_named {
+            true => options.dataset.clone(),
+            false => named.collect(),
+        },
         kind: options.source.and_then(SourceName::kind),
         all: options.all || options.source == Some(SourceName::All),
     };
@@ -58,10 +72,10 @@ pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let access = Access::from_environment(&variable, home.as_deref()).map_err(failure)?;
     if options.dry_run {
-        return plan(options, &sets, &access);
+        return plan(&output_dir, options.json, &sets, &access);
     }
     let settings = Settings {
-        output: options.output_dir.clone(),
+        output: output_dir,
         parallel: options.parallel.into(),
         attempts: options.attempts,
         pause: PAUSE,
@@ -108,11 +122,16 @@ pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
 }
 
 /// What would be done, without asking anybody.
-fn plan(options: &Download, sets: &[&DataSet], access: &Access) -> Result<(), Failure> {
+fn plan(
+    output_dir: &Path,
+    is_json: bool,
+    sets: &[&DataSet],
+    access: &Access,
+) -> Result<(), Failure> {
     let mut planned: Vec<(Value, [String; 4])> = Vec::new();
     for set in sets {
         let urls = steps(set, access).map_err(failure)?;
-        let directory = options.output_dir.join(set.key);
+        let directory = output_dir.join(set.key);
         let is_there = directory.join(agon_dataset::source::RECEIPT).is_file();
         let state = match set.origin {
             _ if is_there => "is there already",
@@ -130,7 +149,7 @@ fn plan(options: &Download, sets: &[&DataSet], access: &Access) -> Result<(), Fa
         ));
     }
     let (values, rows): (Vec<Value>, Vec<[String; 4]>) = planned.into_iter().unzip();
-    if options.json {
+    if is_json {
         return Ok(result(&document(json!({ "plan": values })).to_string())?);
     }
     Ok(result(&table(["key", "state", "about", "from"], rows))?)

@@ -517,26 +517,7 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// Settings of the original pipeline that mean nothing here, and what to do.
-pub const GONE: &[(&str, &str)] = &[
-    (
-        "pytorch.weights_only",
-        "nothing is ever unpickled: remove the line",
-    ),
-    (
-        "download.skip_kaggle",
-        "choose sources with `agon data download tricorder --source`",
-    ),
-    ("download.create_synthetic", "use synthetic.enabled"),
-    (
-        "download.balance_dataset",
-        "classes are balanced by the sampler, after the split: augmentation.weighted_sampling",
-    ),
-    (
-        "download.max_per_class",
-        "nothing is thrown away: augmentation.weighted_sampling balances",
-    ),
-    (
-        "download.min_per_class",
-        "nothing is repeated: augmentation.weighted_sampling balances",
-    ),
-];
+pub const GONE: &[(&str, &str)] = &[(
+    "pytorch.weights_only",
+    "nothing is ever unpickled: remove the line",
+)];

@@ -1,5 +1,6 @@
 //! What a run's settings are, and who said so: the file, then the environment, then the flags; later ones win.
 
+use super::download::Section;
 use super::keys::{GONE, KEYS, Key, Kind, VARIABLES};
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
@@ -170,17 +171,21 @@ impl Layers {
     }
 
     fn read(&mut self, path: &Path) -> anyhow::Result<()> {
-        let mut text = String::new();
-        File::open(path)?.take(MAX + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > MAX {
-            return Err(anyhow!("it has more than {MAX} bytes"));
+        let mut tree = tree(path)?;
+        // What `agon data download` is told stands in the same file.
+        let download = tree
+            .as_object_mut()
+            .and_then(|tree| tree.remove("download"));
+        match &download {
+            None | Some(Value::Null) => {}
+            Some(section) => drop(Section::read(section)?),
         }
-        if text.trim().is_empty() {
-            return Ok(());
-        }
-        let tree: Value = serde_saphyr::from_str(&text)?;
         let mut found = Vec::new();
-        flatten("", &tree, &mut found)?;
+        match &tree {
+            // An empty file.
+            Value::Null => {}
+            tree => flatten("", tree, &mut found)?,
+        }
         for (name, value) in found {
             if let Some((_, advice)) = GONE.iter().find(|(gone, _)| *gone == name) {
                 return Err(anyhow!("{name} is not used: {advice}"));
@@ -232,6 +237,19 @@ impl Layers {
     }
 }
 
+/// What a file of settings says; null where it is empty.
+pub fn tree(path: &Path) -> anyhow::Result<Value> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX {
+        return Err(anyhow!("it has more than {MAX} bytes"));
+    }
+    match text.trim().is_empty() {
+        true => Ok(Value::Null),
+        false => Ok(serde_saphyr::from_str(&text)?),
+    }
+}
+
 /// The leaves of a tree, with their names joined by points.
 fn flatten<'a>(
     prefix: &str,
@@ -260,7 +278,7 @@ fn flatten<'a>(
 }
 
 /// What may have been meant.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known.map(|known| (strsim::jaro_winkler(name, known), known));
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((likeness, known)) if likeness > 0.8 => format!("; is {known} meant?"),

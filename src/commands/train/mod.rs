@@ -1,5 +1,6 @@
 //! `agon train`: from images to a checked model file.
 
+pub mod download;
 mod keys;
 pub mod layers;
 mod monitor;
