@@ -302,7 +302,7 @@ fn mistakes_say_what_to_do() {
         "--data-dir",
         "absent",
     ]);
-    assert!(said.contains("absent is not there"), "{said}");
+    assert!(said.contains("absent is not a directory"), "{said}");
 
     // Two lesions cannot be split, but they can be judged.
     let header = "lesion_id,image_id,dx,dx_type,age,sex,localization\n";

@@ -102,7 +102,9 @@ fn a_run_ends_in_a_model_and_is_not_repeated() {
     let bytes = model(&place);
     assert_eq!(summary["bytes"], bytes.len() as u64);
     assert_eq!(summary["epochs"], 3);
-    assert!(summary["score"].as_f64().unwrap() > 0.0);
+    let score = &summary["selection"]["score"];
+    let of = |name: &str| score[name].as_f64().unwrap();
+    assert!(0.0 < of("low") && of("low") < of("value") && of("value") < of("high"));
     for name in [
         "config.yaml",
         "best.onnx",

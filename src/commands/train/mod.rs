@@ -9,12 +9,14 @@ use crate::args::{Train, TrainSubnet};
 use crate::failure::Failure;
 use crate::files::write_atomically;
 use crate::printer::{Printer, result};
+use agon_arena::subnet::tricorder::evaluation::{Answers, Chance, Figure, Truth, evaluate};
 use agon_arena::subnet::tricorder::lesions::{Lesions, Preparation, Skipped};
 use agon_arena::subnet::tricorder::recipe::{self, Network, RecipeError};
 use agon_dataset::augment::Augmentation;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::skin::{self, LesionClass, Record};
 use agon_dataset::split::{Part, Shares, disjoint, split};
+use agon_model::metrics::{Interval, Resampling};
 use agon_model::{Model, half_precision};
 use agon_train::checkpoint::{CheckpointError, OnOtherRun, Policy};
 use agon_train::examples::Examples;
@@ -39,6 +41,8 @@ const COMPACT_SIDE: usize = 64;
 const JUDGED_SIDE: usize = agon_dataset::image::JUDGING_SIDE;
 /// How much a probability may change when weights are stored in 16 bits.
 const HALF_TOLERANCE: f32 = 0.02;
+/// How often lesions are drawn anew for an interval.
+const RESAMPLES: usize = 1_000;
 /// How many skipped images are named.
 const SKIPPED_SHOWN: usize = 5;
 
@@ -108,10 +112,14 @@ fn tricorder(
         tell_skipped(&printer, &skipped);
         match lesions.is_empty() {
             true => Err(Failure::user(anyhow!("no image of a part can be read"))),
-            false => Ok(lesions),
+            false => Ok((lesions, skipped)),
         }
     };
-    let (training, selection) = (load(&training, 0)?, load(&selection, training.len())?);
+    let (training, _) = load(&training, 0)?;
+    let chosen_on = selection;
+    let (selection, skipped) = load(&chosen_on, training.len())?;
+    let is_read = |record: &&Record| skipped.iter().all(|skipped| skipped.path != record.path);
+    let truth = Truth::new(chosen_on.iter().filter(is_read));
     let model = network.build(side, settings.training.dropout, settings.training.seed);
     let mut model = model.map_err(|error| match error {
         RecipeError::Build(error) => Failure::user(error),
@@ -137,7 +145,7 @@ fn tricorder(
     });
     monitor.end()?;
     let fitted = fitted.map_err(|error| failure(error, &printer))?;
-    finish(settings, &fitted, &run, &model, as_json, &printer)
+    finish(settings, &fitted, &truth, &run, &model, as_json, &printer)
 }
 
 /// Where the run is kept.
@@ -357,6 +365,7 @@ fn failure(error: FitError, printer: &Printer) -> Failure {
 fn finish(
     settings: &TrainSettings,
     fitted: &Fitted,
+    truth: &Truth,
     run: &Path,
     model: &Model,
     as_json: bool,
@@ -370,14 +379,19 @@ fn finish(
     if settings.checkpoints.export_onnx {
         save(&path, &bytes)?;
     }
-    let labels = &fitted.predictions.labels;
-    let answers: Vec<usize> = fitted
-        .predictions
-        .rows()
-        .map(|row| agon_model::metrics::argmax(row).unwrap_or(0))
-        .collect();
     let bytes = bytes.len() as u64;
-    let score = agon_arena::subnet::tricorder::score(labels, &answers, bytes);
+    let answers = Answers {
+        rows: fitted.predictions.rows().map(<[f32]>::to_vec).collect(),
+        bytes,
+    };
+    let chance = Chance {
+        confidence: 0.95,
+        resampling: Resampling {
+            resamples: RESAMPLES,
+            seed: settings.training.seed,
+        },
+    };
+    let found = evaluate(truth, &answers, &chance);
     let mib = bytes as f64 / f64::from(1 << 20);
     let model_path = settings
         .checkpoints
@@ -392,23 +406,24 @@ fn finish(
             "mebibytes": mib,
             "epoch": fitted.epoch,
             "epochs": fitted.history.len(),
-            "score": score.score,
-            "metrics": score.metrics,
-            "samples": labels.len(),
+            "selection": found,
         });
         return Ok(result(&summary.to_string())?);
     }
-    let metric = |name: &str| score.metrics.get(name).copied().unwrap_or(f64::NAN);
+    let told = |name: &str, figure: &Figure| {
+        let Interval { low, high } = figure.interval;
+        format!("{name} {:.4} ({low:.4} to {high:.4})", figure.value)
+    };
     printer.result(&format!(
-        "best epoch {} of {}: score {:.4} on {} selection images (accuracy {:.4}, weighted F1 {:.4}, balanced accuracy {:.4}), {mib:.1} MiB, efficiency {:.4}",
+        "best epoch {} of {}, on {} selection images, with 95 % intervals over lesions: {}, {}, {}, {}; {mib:.1} MiB, efficiency {:.4}",
         fitted.epoch,
         fitted.history.len(),
-        score.score,
-        labels.len(),
-        metric("accuracy"),
-        metric("weighted_f1"),
-        metric("balanced_accuracy"),
-        metric("efficiency"),
+        truth.images(),
+        told("score", &found.score),
+        told("accuracy", &found.accuracy),
+        told("weighted F1", &found.weighted_f1),
+        told("balanced accuracy", &found.balanced_accuracy),
+        found.efficiency,
     ));
     if let Some(path) = model_path {
         printer.result(&path);
