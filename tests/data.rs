@@ -240,6 +240,18 @@ fn the_catalogue_and_the_plan_follow_the_flags() {
     assert_eq!(plan(&["--all"]), all);
     assert_eq!(plan(&["--source", "all"]), all);
     assert!(!place.path("datasets").exists());
+    // A file of settings chooses where no flag does.
+    let yaml = "training:\n  epochs: 3\ndownload:\n  output_dir: raw\n  kaggle:\n    isic_2019: true\n    dermnet: false\n";
+    std::fs::write(place.path("train_config.yaml"), yaml).unwrap();
+    let config = ["--config", "train_config.yaml"];
+    assert_eq!(plan(&config), ["isic_2019"]);
+    assert_eq!(
+        plan(&[&config[..], &["--dataset", "ph2"]].concat()),
+        ["ph2"]
+    );
+    let arguments = ["data", "download", "tricorder", "--dry-run", "--json"];
+    let planned = place.json(&[&arguments[..], &config].concat());
+    assert_eq!(planned["plan"][0]["directory"], "raw/isic_2019");
 
     let said = place.mistake(&["data", "download", "tricorder"]);
     assert!(said.contains("--dataset KEY"), "{said}");
@@ -609,4 +621,47 @@ fn two_at_once_do_not_disturb_each_other() {
     lock.lock().unwrap();
     let output = run(&place, &kaggle("http://127.0.0.1:9"), &HAM);
     assert!(refused(&place, &output, 2).contains("another agon"));
+}
+
+/// The weights of a trunk come from a model repository of the Hub; those of a pinned revision come once.
+#[test]
+fn pretrained_weights_come_from_the_hub() {
+    let server = Server::new(|request, _| Answer::file(request, b"no weights at all"));
+    let place = Place::new();
+    let revision = "0a".repeat(20);
+    let named = format!("hf:owner/name@{revision}/model.safetensors");
+    let train = |named: &str| {
+        let arguments = [
+            "train",
+            "tricorder",
+            "--synthetic",
+            "--synthetic-samples",
+            "60",
+        ];
+        let network = ["--model-type", "lightweight", "--image-size", "32"];
+        let pretrained = ["--pretrained", named];
+        let mut command = place.command(&[&arguments[..], &network, &pretrained].concat());
+        let command = command
+            .env("HF_ENDPOINT", &server.url)
+            .env("HF_TOKEN", "secret");
+        let output = command.output().unwrap();
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        said
+    };
+    let path = format!("owner/name/{revision}/model.safetensors");
+    for _ in 0..2 {
+        let said = train(&named);
+        assert!(said.contains(&path), "{said}");
+    }
+    let seen = server.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(
+        seen[0].path,
+        format!("/owner/name/resolve/{revision}/model.safetensors")
+    );
+    assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
+    let said = train("hf:owner/../../etc");
+    assert!(said.contains("owner/name@revision/file"), "{said}");
+    assert_eq!(server.seen().len(), 1);
 }

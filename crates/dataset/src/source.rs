@@ -3,7 +3,7 @@
 //! [`CATALOGUE`] lists the sets; [`fetch`] brings one into a directory of its name, from Kaggle, the Hugging Face Hub
 //! or plain addresses. A set appears under its name only when everything was transferred, checked and unpacked; until
 //! then it lies in a hidden directory beside, from where an interrupted transfer goes on. [`verify`] compares what is
-//! there with the receipt that was written then.
+//! there with the receipt that was written then. [`HubFile`] is one file of a model repository.
 //!
 //! What it refuses to do: it fetches nothing that was not asked for by name, sends credentials to no host but the one
 //! they are for, and unpacks nothing outside its directory or beyond its limits.
@@ -12,6 +12,7 @@ mod access;
 mod archive;
 mod catalogue;
 mod fetch;
+mod hub;
 mod receipt;
 mod transfer;
 
@@ -22,6 +23,7 @@ pub use access::Access;
 pub use archive::{MAX_ENTRIES, MAX_RATIO, UnpackError};
 pub use catalogue::{CATALOGUE, DataSet, DirectFile, Kind, Origin, SelectError, Selection};
 pub use fetch::{Outcome, Progress, Settings, Step, Watch, fetch, steps};
+pub use hub::{HubFile, ParseHubFileError};
 pub use receipt::{RECEIPT, Receipt, ReceiptFile, Verified, verify};
 pub use transfer::MAX_FILE_BYTES;
 

@@ -189,7 +189,7 @@ pub const KEYS: &[Key] = &[
         "pretrained",
         Text,
         "null",
-        "weights for the trunk: a safetensors file or PyTorch checkpoint of timm's or torchvision's EfficientNet",
+        "weights for the trunk: a safetensors file or PyTorch checkpoint of timm's or torchvision's EfficientNet, or hf:owner/name@revision/file",
     ),
     key(
         "training.epochs",

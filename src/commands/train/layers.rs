@@ -324,7 +324,7 @@ pub struct Model {
     #[serde(rename = "type")]
     pub name: String,
     pub image_size: Option<usize>,
-    pub pretrained: Option<PathBuf>,
+    pub pretrained: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

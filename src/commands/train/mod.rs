@@ -15,6 +15,7 @@ use agon_arena::subnet::tricorder::recipe::{self, Network, RecipeError};
 use agon_dataset::augment::Augmentation;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::skin::{self, LesionClass, Record};
+use agon_dataset::source::{Access, HubFile};
 use agon_dataset::split::{Part, Shares, disjoint, split};
 use agon_model::metrics::{Interval, Resampling};
 use agon_model::{Model, half_precision};
@@ -31,6 +32,7 @@ use rayon::ThreadPoolBuilder;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +41,8 @@ const CONFIG: &str = "train_config.yaml";
 /// The side of an image where nothing is said.
 const COMPACT_SIDE: usize = 64;
 const JUDGED_SIDE: usize = agon_dataset::image::JUDGING_SIDE;
+/// How the name of a file of the Hub begins.
+const HUB: &str = "hf:";
 /// How much a probability may change when weights are stored in 16 bits.
 const HALF_TOLERANCE: f32 = 0.02;
 /// How often lesions are drawn anew for an interval.
@@ -125,8 +129,9 @@ fn tricorder(
         RecipeError::Build(error) => Failure::user(error),
         error => error.into(),
     })?;
-    if let Some(path) = &settings.model.pretrained {
-        load_trunk(&mut model, path).map_err(Failure::user)?;
+    if let Some(named) = &settings.model.pretrained {
+        let path = pretrained(named, &printer)?;
+        load_trunk(&mut model, &path).map_err(Failure::user)?;
     }
     std::fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
     save(&run.join("config.yaml"), yaml.as_bytes())?;
@@ -164,6 +169,35 @@ fn run_directory(settings: &TrainSettings) -> Result<PathBuf, Failure> {
             directory.display()
         ))),
     }
+}
+
+/// The file of a trunk's weights; one of the Hub is brought here first.
+fn pretrained(named: &str, printer: &Printer) -> Result<PathBuf, Failure> {
+    let Some(named) = named.strip_prefix(HUB) else {
+        return Ok(named.into());
+    };
+    let file: HubFile = named.parse().map_err(Failure::user)?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let home = std::env::home_dir();
+    let access = Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)?;
+    let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
+        Some(cache) => PathBuf::from(cache),
+        None => home.unwrap_or_default().join(".cache"),
+    };
+    let show = |done: u64, total: Option<u64>| {
+        let total = total.unwrap_or(done + 1);
+        printer.progress(&file.file, done, total, "bytes".to_owned());
+    };
+    let fetched = file.fetch(
+        &access,
+        &cache.join("agon/hub"),
+        &AtomicBool::new(false),
+        &show,
+    );
+    fetched.map_err(|error| match error.is_users() {
+        true => Failure::user(error),
+        false => error.into(),
+    })
 }
 
 /// The records of the training and of the selection part.

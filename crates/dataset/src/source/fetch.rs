@@ -190,7 +190,7 @@ fn hub_list_url(access: &Access, id: &str) -> Url {
 }
 
 /// The address with these segments and those of `rest` at its end, each encoded.
-fn below(url: &Url, first: &[&str], rest: &str) -> Url {
+pub(super) fn below(url: &Url, first: &[&str], rest: &str) -> Url {
     let mut url = url.clone();
     // Cannot fail: an endpoint is http or https.
     if let Ok(mut segments) = url.path_segments_mut() {
