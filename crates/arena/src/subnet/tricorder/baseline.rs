@@ -25,7 +25,7 @@ const NEIGHBOURS: usize = 5;
 /// Rows of which a sum is taken by one thread.
 const PIECE: usize = 256;
 /// Strengths of the quadratic penalty that are tried, each beginning from the weights of the one before.
-const PENALTIES: [f64; 4] = [1.0, 0.1, 0.01, 0.001];
+const PENALTIES: [f64; 5] = [1.0, 0.1, 0.01, 0.001, 0.0001];
 /// Most steps for one strength.
 const STEPS: usize = 150;
 /// The search ends when no component of the gradient is larger.
