@@ -336,7 +336,7 @@ mod tests {
         assert_ne!(parts(1), parts(2));
         for (selection, judging) in [
             (0.0, 0.5),
-            (0.5, 0.0),
+            (0.5, -0.1),
             (0.5, 0.5),
             (f64::NAN, 0.2),
             (-1.0, 0.2),

@@ -107,7 +107,8 @@ async fn old_states_go_and_new_ones_stay_whole() {
     node.stop().await;
     let after = nodes(&path);
     assert!(
-        after < before + before / 2,
+        // The window is wider, and no two runs write the same; kept whole, sixty blocks would be several times as many.
+        after < 2 * before,
         "nodes pile up: {before}, then {after}"
     );
     // The same life in an archive leaves far more behind.
