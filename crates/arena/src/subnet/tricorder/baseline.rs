@@ -74,6 +74,17 @@ pub fn baselines(
     judged: &[&Record],
     progress: Progress<'_>,
 ) -> Result<Baselines, NoImages> {
+    learn(training, selection, judged, &PENALTIES, progress)
+}
+
+/// The same with other penalties to choose from, the strongest first.
+fn learn(
+    training: &[&Record],
+    selection: &[&Record],
+    judged: &[&Record],
+    penalties: &[f64],
+    progress: Progress<'_>,
+) -> Result<Baselines, NoImages> {
     let total = training.len() + selection.len() + judged.len();
     let done = AtomicUsize::new(0);
     let read = |records: &[&Record]| -> Vec<Result<Vec<f32>, String>> {
@@ -132,7 +143,7 @@ pub fn baselines(
         rows: &train,
         labels: &train_labels,
     };
-    let (linear, chosen) = choose_linear(&data, &choose, &choose_labels, progress);
+    let (linear, chosen) = choose_linear(&data, &choose, &choose_labels, penalties, progress);
     let linear = Baseline {
         name: format!("linear on 16x16 pixels and metadata ({chosen})"),
         bytes: (CLASSES * (FEATURES + 1) * 4) as u64,
@@ -276,13 +287,14 @@ fn choose_linear(
     data: &Data<'_>,
     choose: &[Vec<f32>],
     labels: &[usize],
+    penalties: &[f64],
     progress: Progress<'_>,
 ) -> (Linear, String) {
     let mut best: Option<(f64, Linear, String)> = None;
-    let tries = 2 * PENALTIES.len();
+    let tries = 2 * penalties.len();
     for balanced in [false, true] {
         let mut weights = vec![0.0; (data.rows[0].len() + 1) * CLASSES];
-        for (position, penalty) in PENALTIES.into_iter().enumerate() {
+        for (position, &penalty) in penalties.iter().enumerate() {
             let objective = Objective::new(data, penalty, balanced);
             weights = minimise(weights, |weights| objective.at(weights));
             let linear = objective.linear(&weights);
@@ -294,7 +306,7 @@ fn choose_linear(
                 let weighting = if balanced { "balanced" } else { "plain" };
                 best = Some((reached, linear, format!("penalty {penalty}, {weighting}")));
             }
-            let done = usize::from(balanced) * PENALTIES.len() + position + 1;
+            let done = usize::from(balanced) * penalties.len() + position + 1;
             progress("linear", done, tries);
         }
     }
@@ -549,7 +561,16 @@ mod tests {
         let all: Vec<&Record> = records.iter().collect();
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let learn = || baselines(&all[..120], &all[120..160], &all[160..], &|_, _, _| {});
+            // One strong penalty: it is the whole search that takes time.
+            let learn = || {
+                learn(
+                    &all[..120],
+                    &all[120..160],
+                    &all[160..],
+                    &[1.0],
+                    &|_, _, _| {},
+                )
+            };
             pool.unwrap().install(learn).unwrap()
         };
         let result = run(1);
@@ -557,15 +578,20 @@ mod tests {
         assert_eq!(result.left_out, 1);
         assert_eq!(result.unreadable.len(), 1);
         assert_eq!(result.unreadable[0].0, 40);
+        // Naming one class for all images would be right so often.
+        let mut counts = [0; CLASSES];
+        all[160..]
+            .iter()
+            .for_each(|record| counts[record.class.index()] += 1);
+        let guessed = counts.into_iter().max().unwrap();
         for baseline in &result.baselines {
             let answered = baseline.rows.iter().zip(&all[160..]);
             let right = answered.filter(|(row, record)| {
                 row.as_ref()
                     .is_some_and(|row| argmax(row) == Some(record.class.index()))
             });
-            // Two thirds are naevi; guessing one class gets no more.
             let right = right.count();
-            assert!(right > 40, "{}: {right} of 80", baseline.name);
+            assert!(right > guessed, "{}: {right} of 80", baseline.name);
             assert!(baseline.rows[40].is_none() && baseline.rows[41].is_some());
         }
         let nothing: [&Record; 0] = [];
