@@ -10,7 +10,7 @@ use agon_model::Model;
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::builder::{Convolution, GraphBuilder};
 use agon_model::{Dim, builder::Value};
-use agon_train::engine::burn::Engine;
+use agon_train::engine::Engine;
 use agon_train::examples::{Array, Batch, Examples, Unavailable};
 use agon_train::init::initialise;
 use agon_train::loss::{Loss, Targets};

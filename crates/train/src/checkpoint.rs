@@ -4,7 +4,7 @@
 //! `previous.checkpoint` is the one before it, for the case that the latest is damaged. `best.checkpoint` is that of the
 //! best epoch, and `epoch-<n>.checkpoint` are kept as the [`Policy`] says.
 //!
-//! A file is, in order: the 8 bytes `AGONFIT2`; the length of the header
+//! A file is, in order: the 8 bytes `AGONFIT3`; the length of the header
 //! as a 64-bit little-endian integer; the header, JSON; 32-bit little-endian floats: the weights (parameters, then
 //! mean and variance of each batch normalisation), AdamW's first and second averages, the averaged weights if there
 //! are any, the best weights if there are any; the SHA-256 of all that. The numbers of floats follow from the graph,
@@ -25,7 +25,7 @@ use crate::optimiser::AdamW;
 use crate::options::FitOptions;
 use crate::program::{Moments, Weights};
 
-const MAGIC: &[u8; 8] = b"AGONFIT2";
+const MAGIC: &[u8; 8] = b"AGONFIT3";
 const DIGEST_BYTES: usize = 32;
 /// No run of ours comes near this; a larger file is not one of ours.
 const MAX_BYTES: u64 = 8 << 30;
@@ -118,6 +118,8 @@ pub(crate) struct State {
     pub step: usize,
     /// The sum of their losses.
     pub loss_sum: f64,
+    /// Parts that a batch is computed in: more than the options say where memory ran out.
+    pub shards: usize,
 }
 
 /// Why checkpoints could not be used.
@@ -152,6 +154,7 @@ struct Header {
     history: Vec<EpochRecord>,
     step: usize,
     loss_sum: f64,
+    shards: usize,
 }
 
 /// A directory of checkpoints of one run.
@@ -399,6 +402,7 @@ fn encode(fingerprint: &Fingerprint, state: &State) -> Vec<u8> {
         history: state.history.clone(),
         step: state.step,
         loss_sum: state.loss_sum,
+        shards: state.shards,
     };
     let header = serde_json::to_vec(&header).expect("numbers, strings and lists are JSON");
     let mut bytes = MAGIC.to_vec();
@@ -474,6 +478,7 @@ fn restore(header: Header, floats: &[u8], shape: &Weights) -> Option<State> {
         history: header.history,
         step: header.step,
         loss_sum: header.loss_sum,
+        shards: header.shards,
     })
 }
 

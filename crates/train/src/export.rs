@@ -4,7 +4,7 @@ use agon_model::Model;
 use agon_model::inference::{LoadError, RunError, Session, Tensor};
 use agon_model::proto::TensorError;
 
-use crate::engine::burn::{Engine, ExecuteError};
+use crate::engine::{Engine, ExecuteError};
 use crate::examples::Batch;
 use crate::program::{CompileError, Program, Weights};
 

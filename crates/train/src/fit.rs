@@ -14,10 +14,12 @@ use rand::Rng;
 use crate::checkpoint::{
     Best, CheckpointError, EpochRecord, Fingerprint, OnOtherRun, Policy, State, Store,
 };
-use crate::engine::burn::{Engine, ExecuteError, Gradient};
+use crate::engine::{Device, DeviceError, Engine, ExecuteError, Gradient};
 use crate::examples::{Batch, Examples};
 use crate::export::{ExportError, export};
+use crate::features::{Cut, FrozenTrunk, Whose};
 use crate::loss::{Loss, Targets};
+use crate::memory;
 use crate::mixup;
 use crate::optimiser::{self, AdamW};
 use crate::options::{FitOptions, OptionError, Sampler};
@@ -102,6 +104,9 @@ pub enum Progress<'a> {
         steps: usize,
         loss: f64,
     },
+    /// Memory ran out: from here on a batch is computed in so many parts, with the same sum. Batch normalisations see
+    /// one part.
+    Split { shards: usize },
     /// An epoch is done and its checkpoint written; `history` ends with it, `best` is the best score so far.
     Epoch {
         record: &'a EpochRecord,
@@ -138,6 +143,9 @@ pub enum FitError {
     /// The graph cannot be trained.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// What should compute cannot.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The graph cannot be executed on the samples.
     #[error("epoch {epoch}: {source}")]
     Execute {
@@ -202,13 +210,18 @@ pub fn fit(
         0 => None,
         _ => Some(Program::compile_with(task.model, &Frozen::trunk())?.0),
     };
+    let cut = match &frozen {
+        None => None,
+        Some(frozen) => Cut::new(task.model, frozen)?,
+    };
     let classes = classes(task.model)?;
     let labels = checked_labels(task.training, "training", classes, options)?;
     let selection_labels = checked_labels(task.selection, "selection", classes, options)?;
     let fingerprint = Fingerprint {
-        // The number of threads does not change the result.
+        // The number of threads does not change the result; where memory runs out is in the checkpoint.
         options: FitOptions {
             threads: None,
+            memory: None,
             ..options.clone()
         },
         model: Digest::of(&task.model.to_bytes()),
@@ -228,6 +241,7 @@ pub fn fit(
             history: Vec::new(),
             step: 0,
             loss_sum: 0.0,
+            shards: options.shards,
         },
     };
     let threads = match options.threads {
@@ -235,11 +249,35 @@ pub fn fit(
         None => available_parallelism().map_or(1, usize::from),
     };
     let workers = Workers::new(threads, options.shards);
+    let memory = options.memory.unwrap_or_else(|| match options.device {
+        Device::Processor | Device::Libtorch => memory::half_of_free(),
+        _ => u64::MAX,
+    });
+    // As many shards are computed at a time.
+    let memory = memory / threads.min(options.shards) as u64;
+    let engine =
+        |program| Engine::on(program, options.device).map(|engine| engine.with_memory(memory));
+    let features = match &cut {
+        Some(cut) if state.history.len() < options.frozen_epochs => Some(FrozenTrunk::new(
+            cut,
+            options.device,
+            memory,
+            &state.weights,
+            [task.training, task.selection],
+            (
+                options.augment.then_some(options.seed),
+                options.frozen_views,
+            ),
+            checkpoints.directory,
+        )?),
+        _ => None,
+    };
     let run = Run {
         task,
         options,
-        engine: Engine::new(&program),
-        frozen: frozen.as_ref().map(Engine::new),
+        engine: engine(&program)?,
+        frozen: frozen.as_ref().map(engine).transpose()?,
+        features,
         workers: workers.map_err(|error| FitError::Threads(error.to_string()))?,
         classes,
         labels: &labels,
@@ -254,7 +292,7 @@ pub fn fit(
         let epoch = state.history.len() + 1;
         let (loss, learning_rate) = run.epoch(epoch, &mut state, &mut saver, observer)?;
         let judged = state.averaged.as_ref().unwrap_or(&state.weights);
-        let predictions = run.predict(epoch, judged)?;
+        let predictions = run.predict(epoch, judged, state.shards, run.features(epoch))?;
         let judgement = run.judge(epoch, &predictions)?;
         let score = judgement.score;
         // Among equals the later one: it was trained longer, at a lower learning rate.
@@ -304,7 +342,7 @@ pub fn fit(
         bytes: export(task.model, &best.weights, run.export_samples()?)?,
         epoch: best.epoch,
         score: best.score,
-        predictions: run.predict(best.epoch, &best.weights)?,
+        predictions: run.predict(best.epoch, &best.weights, state.shards, None)?,
         history: state.history,
     })
 }
@@ -415,6 +453,8 @@ struct Run<'a> {
     engine: Engine<'a>,
     /// With the trunk frozen.
     frozen: Option<Engine<'a>>,
+    /// The same by its features, where the network can be cut.
+    features: Option<FrozenTrunk<'a>>,
     workers: Workers,
     classes: usize,
     labels: &'a [usize],
@@ -428,6 +468,12 @@ impl<'a> Run<'a> {
             Some(frozen) if epoch <= self.options.frozen_epochs => frozen,
             _ => &self.engine,
         }
+    }
+
+    /// The features to train on in an epoch, if its trunk is frozen.
+    fn features(&self, epoch: usize) -> Option<&FrozenTrunk<'a>> {
+        let features = self.features.as_ref();
+        features.filter(|_| epoch <= self.options.frozen_epochs)
     }
 
     /// Some selection samples, to check an exported file on.
@@ -453,8 +499,18 @@ impl<'a> Run<'a> {
         let rate_at = |step: usize| options.learning_rate_at((epoch - 1) * steps + step, steps);
         let batches = order.chunks(options.batch_size).take(steps).enumerate();
         for (step, batch) in batches.skip(state.step) {
-            let gradient = self.gradient(epoch, step, batch, &state.weights);
-            let mut gradient = gradient.map_err(|source| FitError::Execute { epoch, source })?;
+            let mut gradient = loop {
+                match self.gradient(epoch, step, batch, state) {
+                    Ok(gradient) => break gradient,
+                    Err(ExecuteError::Memory(_)) if state.shards < batch.len() => {
+                        state.shards = (2 * state.shards).min(batch.len());
+                        let shards = state.shards;
+                        // Whoever wants to stop says so again at the end of the step.
+                        let _ = observer(Progress::Split { shards });
+                    }
+                    Err(source) => return Err(FitError::Execute { epoch, source }),
+                }
+            };
             let loss = gradient.loss;
             if !loss.is_finite() {
                 return Err(diverged(epoch, "the loss", loss));
@@ -498,10 +554,12 @@ impl<'a> Run<'a> {
         epoch: usize,
         step: usize,
         batch: &[usize],
-        weights: &Weights,
+        state: &State,
     ) -> Result<Gradient, ExecuteError> {
         let options = self.options;
-        let shards = options.shards.min(batch.len());
+        let weights = &state.weights;
+        let features = self.features(epoch);
+        let shards = state.shards.min(batch.len());
         let bounds = |shard: usize| shard * batch.len() / shards;
         let labels: Vec<usize> = batch.iter().map(|&index| self.labels[index]).collect();
         let shares = options
@@ -530,7 +588,10 @@ impl<'a> Run<'a> {
             let augment = options
                 .augment
                 .then(|| seed::stream("augmentation", options.seed, &place).next_u64());
-            let mut samples = self.task.training.batch(&batch[range.clone()], augment)?;
+            let mut samples = match features {
+                Some(features) => features.batch(Whose::Training, &batch[range.clone()], epoch)?,
+                None => self.task.training.batch(&batch[range.clone()], augment)?,
+            };
             let targets = Targets::of_shard(&options.loss, self.classes, batch.len());
             let own = &labels[range.clone()];
             let targets = match shares {
@@ -541,7 +602,15 @@ impl<'a> Run<'a> {
                         .map(|&at| at - range.start)
                         .collect();
                     let mut draws = seed::stream("mixed inputs", options.seed, &place);
-                    mixup::mix(&mut samples, &order, share, &mut draws);
+                    mixup::mix(
+                        &mut samples,
+                        &order,
+                        share,
+                        &mut draws,
+                        |position, input| {
+                            mixup::is_image(input) || (features.is_some() && position == 0)
+                        },
+                    );
                     targets.with(f64::from(share), own, total).with(
                         1.0 - f64::from(share),
                         &mixed[range],
@@ -549,8 +618,13 @@ impl<'a> Run<'a> {
                     )
                 }
             };
-            self.engine(epoch)
-                .gradient(weights, samples.inputs, &targets, &mut masks)
+            let inputs = samples.inputs;
+            match features {
+                Some(features) => features.gradient(weights, inputs, &targets, &mut masks),
+                None => self
+                    .engine(epoch)
+                    .gradient(weights, inputs, &targets, &mut masks),
+            }
         });
         let mut sum: Option<Gradient> = None;
         // Always in the order of the shards: addition of floats is not associative.
@@ -570,12 +644,27 @@ impl<'a> Run<'a> {
     }
 
     /// The outputs of some weights on the selection samples.
-    fn predict(&self, epoch: usize, weights: &Weights) -> Result<Predictions, FitError> {
+    fn predict(
+        &self,
+        epoch: usize,
+        weights: &Weights,
+        shards: usize,
+        features: Option<&FrozenTrunk<'_>>,
+    ) -> Result<Predictions, FitError> {
         let samples: Vec<usize> = (0..self.selection_labels.len()).collect();
-        let chunks: Vec<&[usize]> = samples.chunks(self.options.batch_size).collect();
+        let chunks = samples.chunks(self.options.batch_size.div_ceil(shards));
+        let chunks: Vec<&[usize]> = chunks.collect();
         let outputs = self.workers.map(chunks.len(), |index| {
-            let batch = self.task.selection.batch(chunks[index], None)?;
-            let output = self.engine.evaluate(weights, batch.inputs)?;
+            let output = match features {
+                Some(features) => {
+                    let batch = features.batch(Whose::Selection, chunks[index], epoch)?;
+                    features.evaluate(weights, batch.inputs)?
+                }
+                None => {
+                    let batch = self.task.selection.batch(chunks[index], None)?;
+                    self.engine.evaluate(weights, batch.inputs)?
+                }
+            };
             if output.shape != [chunks[index].len(), self.classes] {
                 return Err(ExecuteError::Input(format!(
                     "the output has shape {:?}, [{}, {}] is declared",

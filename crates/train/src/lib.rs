@@ -2,8 +2,8 @@
 //! back into the same graph.
 //!
 //! - [`program`]: a graph compiled once into numbered slots and parsed operators; knows no engine.
-//! - [`engine`]: what executes a program. [`engine::burn`] is the only one yet; everything it is given and returns is
-//!   a plain buffer, so that its types stay inside.
+//! - [`engine`]: what executes a program, on Burn or by feature on libtorch; everything it is given and returns is a
+//!   plain buffer, so that the types of these libraries stay inside.
 //! - [`init`]: initial weights; [`pretrained`]: weights from a file. [`loss`]: what is minimised. [`examples`]: where
 //!   samples come from.
 //! - [`fit`]: the loop, with its [`options`], [`optimiser`] and [`checkpoint`]s; [`tensorboard`] shows it.
@@ -16,9 +16,11 @@ pub mod checkpoint;
 pub mod engine;
 pub mod examples;
 pub mod export;
+mod features;
 pub mod fit;
 pub mod init;
 pub mod loss;
+mod memory;
 mod mixup;
 pub mod optimiser;
 pub mod options;

@@ -1,14 +1,15 @@
 //! Mixing samples in pairs (Zhang et al. 2018): the network learns to be as unsure as its input is mixed.
 //!
-//! Images are averaged. Other inputs are codes or ages, of which no average would mean anything: each sample keeps its
-//! own whole row with the share as probability, and otherwise has its partner's.
+//! Images are averaged, and so are features where a frozen trunk's are what is trained on (Verma et al. 2019). Other
+//! inputs are codes or ages, of which no average would mean anything: each sample keeps its own whole row with the
+//! share as probability, and otherwise has its partner's.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution};
 
-use crate::examples::Batch;
+use crate::examples::{Array, Batch};
 use crate::seed::{self, Part};
 
 /// How much of itself each sample of a batch keeps, in \[0, 1\].
@@ -33,19 +34,31 @@ pub(crate) fn order(
     order
 }
 
-/// Mixes each sample with that at its place in `order`. The labels stay as they are.
-pub(crate) fn mix(batch: &mut Batch, order: &[usize], share: f32, stream: &mut ChaCha8Rng) {
+/// Whether an input is averaged because it is an image.
+pub(crate) fn is_image(input: &Array) -> bool {
+    input.shape.len() >= 3
+}
+
+/// Mixes each sample with that at its place in `order`. The labels stay as they are. The inputs that `averaged` says
+/// are averaged.
+pub(crate) fn mix(
+    batch: &mut Batch,
+    order: &[usize],
+    share: f32,
+    stream: &mut ChaCha8Rng,
+    averaged: impl Fn(usize, &Array) -> bool,
+) {
     let keeps: Vec<bool> = order
         .iter()
         .map(|_| stream.random::<f32>() < share)
         .collect();
-    for input in &mut batch.inputs {
-        let is_image = input.shape.len() >= 3;
+    for (position, input) in batch.inputs.iter_mut().enumerate() {
+        let averaged = averaged(position, input);
         let row = input.data.len() / order.len().max(1);
         let own = input.data.clone();
         for (index, target) in input.data.chunks_exact_mut(row.max(1)).enumerate() {
             let partner = &own[order[index] * row..][..row];
-            if is_image {
+            if averaged {
                 for (value, other) in target.iter_mut().zip(partner) {
                     *value = share * *value + (1.0 - share) * other;
                 }
@@ -59,7 +72,6 @@ pub(crate) fn mix(batch: &mut Batch, order: &[usize], share: f32, stream: &mut C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::Array;
 
     #[test]
     fn images_are_averaged_and_rows_are_taken_whole() {
@@ -84,7 +96,10 @@ mod tests {
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..count).collect::<Vec<_>>());
-        mix(&mut batch, &order, 0.7, &mut seed::stream("test", 0, &[]));
+        let mut draws = seed::stream("test", 0, &[]);
+        mix(&mut batch, &order, 0.7, &mut draws, |_, input| {
+            is_image(input)
+        });
         let mut kept = 0;
         for (index, &partner) in order.iter().enumerate() {
             let wanted = 0.7 * index as f32 + 0.3 * partner as f32;

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Device;
 use crate::loss::Loss;
 
-/// The settings of [`fit`](crate::fit::fit). All but `threads` are part of the result and of every checkpoint.
+/// The settings of [`fit`](crate::fit::fit). All but `threads` and `memory` are part of the result and of every
+/// checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitOptions {
@@ -40,15 +42,24 @@ pub struct FitOptions {
     pub augment: bool,
     /// For so many epochs the trunk of the network ([`Frozen::trunk`](crate::program::Frozen::trunk)) stays as it is.
     pub frozen_epochs: usize,
+    /// How many augmented views of each sample there are in those epochs: the trunk sees each once, its features are
+    /// kept, and an epoch takes one view after the other. At least 1.
+    pub frozen_views: usize,
     /// The trunk's share of the learning rate afterwards.
     pub trunk_rate: f64,
     /// With a number, training ends after so many epochs without a better score.
     pub patience: Option<usize>,
     /// By how much a score must be better to count for the patience.
     pub least_improvement: f64,
+    /// What computes. Devices differ in the last bits of a sum.
+    pub device: Device,
     /// Threads that compute, shared out among the shards. `None`: one per core.
     #[serde(skip)]
     pub threads: Option<usize>,
+    /// Bytes for the values that a training step keeps until its way back. `None`: on the processor half of what is
+    /// free, on a graphics card as many as it gives.
+    #[serde(skip)]
+    pub memory: Option<u64>,
 }
 
 /// How the learning rate falls (Loshchilov and Hutter 2017).
@@ -104,10 +115,13 @@ impl Default for FitOptions {
             ema_decay: None,
             augment: true,
             frozen_epochs: 0,
+            frozen_views: 4,
             trunk_rate: 1.0,
             patience: None,
             least_improvement: 0.0,
+            device: Device::Processor,
             threads: None,
+            memory: None,
         }
     }
 }
@@ -146,6 +160,7 @@ impl FitOptions {
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("shards", self.shards),
+            ("frozen_views", self.frozen_views),
             ("threads", self.threads.unwrap_or(1)),
         ] {
             check(value > 0, name, value.to_string(), positive)?;

@@ -247,11 +247,28 @@ impl Program {
     /// # Errors
     /// See [`CompileError`].
     pub fn compile_with(model: &Model, frozen: &Frozen) -> Result<(Self, Weights), CompileError> {
+        Self::compile_as(model, frozen, model)
+    }
+
+    /// Compiles a part of a model: what is learned in the whole is learned in the part.
+    pub(crate) fn compile_part(
+        part: &Model,
+        whole: &Model,
+    ) -> Result<(Self, Weights), CompileError> {
+        Self::compile_as(part, &Frozen::nothing(), whole)
+    }
+
+    fn compile_as(
+        model: &Model,
+        frozen: &Frozen,
+        whole: &Model,
+    ) -> Result<(Self, Weights), CompileError> {
         let opset = model.opset_version();
         if opset.is_none_or(|version| version < MIN_OPSET) {
             return Err(CompileError::Opset(opset));
         }
-        let mut compiler = Compiler::new(model, frozen)?;
+        let roles = parameters::roles(whole.graph());
+        let mut compiler = Compiler::new(model, frozen, roles)?;
         let live = live_nodes(model);
         for (node, _) in model
             .graph()
@@ -318,7 +335,11 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(model: &'a Model, frozen: &'a Frozen) -> Result<Self, CompileError> {
+    fn new(
+        model: &'a Model,
+        frozen: &'a Frozen,
+        roles: parameters::Roles,
+    ) -> Result<Self, CompileError> {
         let graph = model.graph();
         let mut compiler = Self {
             tensors: graph
@@ -326,7 +347,7 @@ impl<'a> Compiler<'a> {
                 .iter()
                 .map(|t| (t.name.as_str(), t))
                 .collect(),
-            roles: parameters::roles(graph),
+            roles,
             frozen,
             dependence: BTreeMap::new(),
             slots: BTreeMap::new(),

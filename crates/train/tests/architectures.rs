@@ -7,7 +7,7 @@ use agon_model::builder::GraphBuilder;
 use agon_model::proto::{AttributeProto, TensorProto};
 use agon_model::split::split;
 use agon_model::{Dim, Model, training_attributes};
-use agon_train::engine::burn::{Engine, Gradient};
+use agon_train::engine::{Engine, Gradient};
 use agon_train::examples::{Array, Batch};
 use agon_train::export::export;
 use agon_train::init::initialise;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::proto::{AttributeProto, AttributeType, NodeProto, TensorProto};
 use agon_model::{Model, training_attributes};
-use agon_train::engine::burn::{Engine, ExecuteError};
+use agon_train::engine::{Device, Engine, ExecuteError, Gradient};
 use agon_train::examples::{Array, Batch};
 use agon_train::export::export;
 use agon_train::init::initialise;
@@ -537,11 +537,17 @@ fn loss(engine: &Engine<'_>, weights: &Weights, x: &Array) -> f64 {
 
 #[test]
 fn gradients_agree_with_finite_differences() {
+    for device in common::devices() {
+        agree_with_finite_differences(device);
+    }
+}
+
+fn agree_with_finite_differences(device: Device) {
     let x = array(11, &[BATCH, 2, 4, 4]);
     for case in cases() {
         let model = model_of(&case);
         let (program, weights) = Program::compile(&model).unwrap();
-        let engine = Engine::new(&program);
+        let engine = Engine::on(&program, device).unwrap();
         let masks = &mut ChaCha8Rng::seed_from_u64(0);
         let gradient = engine
             .gradient(&weights, vec![x.clone()], &targets(), masks)
@@ -568,11 +574,83 @@ fn gradients_agree_with_finite_differences() {
             let error = (measured - expected).abs();
             assert!(
                 error < 2e-3 + 0.03 * expected,
-                "{}: {}: measured {measured}, computed {expected}",
+                "{device}: {}: {}: measured {measured}, computed {expected}",
                 case.name,
                 parameter.name
             );
         }
+    }
+}
+
+/// The largest distance of two lists of numbers of one length.
+fn apart(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    // Not a number is far from everything.
+    apart.fold(0.0, |most, apart| match apart.is_nan() {
+        true => f32::INFINITY,
+        false => most.max(apart),
+    })
+}
+
+#[test]
+fn engines_agree_with_each_other() {
+    for case in cases() {
+        let model = model_of(&case);
+        let (program, weights) = Program::compile(&model).unwrap();
+        let x = array(13, &[BATCH, 2, 4, 4]);
+        let by = |device| {
+            let engine = Engine::on(&program, device).unwrap();
+            let masks = &mut ChaCha8Rng::seed_from_u64(0);
+            let output = engine.evaluate(&weights, vec![x.clone()]).unwrap();
+            let gradient = engine.gradient(&weights, vec![x.clone()], &targets(), masks);
+            (output, gradient.unwrap())
+        };
+        let (output, gradient) = by(Device::Processor);
+        for device in common::devices() {
+            let what = format!("{device}: {}", case.name);
+            let (other, other_gradient) = by(device);
+            assert_eq!(output.shape, other.shape, "{what}");
+            assert!(apart(&output.data, &other.data) < 1e-4, "{what}: output");
+            same_gradient(&gradient, &other_gradient, &what);
+        }
+    }
+}
+
+fn same_gradient(a: &Gradient, b: &Gradient, what: &str) {
+    assert!((a.loss - b.loss).abs() < 1e-4, "{what}: loss");
+    for (a, b) in a.parameters.iter().zip(&b.parameters) {
+        assert!(apart(a, b) < 1e-4, "{what}: gradient");
+    }
+    assert_eq!(a.statistics.len(), b.statistics.len(), "{what}");
+    for (a, b) in a.statistics.iter().zip(&b.statistics) {
+        assert!(apart(&a.mean, &b.mean) < 1e-4, "{what}: mean");
+        assert!(apart(&a.variance, &b.variance) < 1e-4, "{what}: variance");
+    }
+}
+
+#[test]
+fn a_pass_that_needs_more_memory_than_it_may_take_is_an_error() {
+    let model = common::small_network(0.0, 0.0);
+    let (program, weights) = Program::compile(&model).unwrap();
+    let loss = Loss::default();
+    for device in common::devices() {
+        let engine = Engine::on(&program, device).unwrap().with_memory(100_000);
+        let gradient = |samples: usize| {
+            let targets = Targets::new(&loss, 3, &vec![1; samples]);
+            let x = array(1, &[samples, 1, 16, 16]);
+            let masks = &mut ChaCha8Rng::seed_from_u64(0);
+            engine.gradient(&weights, vec![x], &targets, masks)
+        };
+        assert!(gradient(2).is_ok(), "{device}");
+        let error = gradient(200).unwrap_err();
+        assert!(
+            matches!(error, ExecuteError::Memory(_)),
+            "{device}: {error}"
+        );
+        // What has no way back keeps nothing.
+        let x = array(1, &[200, 1, 16, 16]);
+        assert!(engine.evaluate(&weights, vec![x]).is_ok(), "{device}");
     }
 }
 

@@ -100,6 +100,7 @@ fn it_learns_and_the_file_keeps_what_was_learned() {
         match progress {
             Progress::Step { .. } => steps += 1,
             Progress::Epoch { record, best, .. } => epochs.push((record.epoch, best)),
+            Progress::Split { shards } => panic!("{shards} shards though memory is free"),
         }
         ControlFlow::Continue(())
     })
@@ -469,6 +470,58 @@ fn checkpoints_of_another_run_are_refused_or_replaced() {
         panic!("trains again")
     })
     .unwrap();
+}
+
+#[test]
+fn a_batch_that_does_not_fit_into_memory_is_computed_in_parts() {
+    // A sample keeps some 16 kB: the six of a shard are too many, three are not.
+    let tight = FitOptions {
+        memory: Some(2 * 55_000),
+        threads: Some(2),
+        ..options()
+    };
+    let mut splits = Vec::new();
+    let home = tempfile::tempdir().unwrap();
+    let fitted = run(&tight, home.path(), OnOtherRun::Refuse, &mut |progress| {
+        if let Progress::Split { shards } = progress {
+            splits.push(shards);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(splits, [4]);
+    let in_four = FitOptions {
+        shards: 4,
+        ..options()
+    };
+    assert_eq!(fitted, undisturbed(&in_four), "as if it had been asked for");
+
+    // What was learned about memory stays with the run, also where there is more of it.
+    let home = tempfile::tempdir().unwrap();
+    run(
+        &tight,
+        home.path(),
+        OnOtherRun::Refuse,
+        &mut |progress| match progress {
+            Progress::Step {
+                epoch: 2, step: 3, ..
+            } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        },
+    )
+    .unwrap_err();
+    let resumed = run(&options(), home.path(), OnOtherRun::Refuse, &mut go_on).unwrap();
+    assert_eq!(resumed, fitted);
+
+    // Where not even one sample fits there is nothing to split.
+    let nothing = FitOptions {
+        memory: Some(100),
+        ..options()
+    };
+    let home = tempfile::tempdir().unwrap();
+    let error = run(&nothing, home.path(), OnOtherRun::Refuse, &mut go_on).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("out of memory"), "{message}");
 }
 
 #[test]

@@ -102,6 +102,10 @@ fn schedules() -> Vec<&'static str> {
     vec!["cosine", "restarts"]
 }
 
+fn engines() -> Vec<&'static str> {
+    vec!["burn", "libtorch"]
+}
+
 fn precisions() -> Vec<&'static str> {
     vec!["f32", "f16"]
 }
@@ -262,6 +266,13 @@ pub const KEYS: &[Key] = &[
         "epochs for which a pretrained trunk stays as it is",
     ),
     key(
+        "training.freeze_views",
+        "freeze-views",
+        Count,
+        "4",
+        "augmented views of each image in those epochs; the trunk sees each once",
+    ),
+    key(
         "training.trunk_rate",
         "trunk-rate",
         Number,
@@ -318,11 +329,25 @@ pub const KEYS: &[Key] = &[
         "threads that prepare images; 0 for those that train",
     ),
     key(
+        "training.engine",
+        "engine",
+        Choice(engines),
+        "burn",
+        "the library that computes; libtorch where it is built in",
+    ),
+    key(
         "training.device",
         "device",
         Text,
         "cpu",
-        "cpu, or cpu:4 for four threads",
+        "cpu, cpu:4 for four threads, gpu, or gpu:1 for the second",
+    ),
+    key(
+        "training.memory",
+        "memory",
+        Number,
+        "null",
+        "GiB that a step may keep; a batch that needs more is computed in parts; by itself half of what is free",
     ),
     key(
         "training.seed",

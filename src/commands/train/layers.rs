@@ -340,6 +340,7 @@ pub struct Training {
     pub warmup_epochs: f64,
     pub weight_decay: f64,
     pub freeze_epochs: usize,
+    pub freeze_views: usize,
     pub trunk_rate: f64,
     pub gradient_clip: f64,
     pub dropout: Option<f32>,
@@ -348,7 +349,9 @@ pub struct Training {
     pub patience: usize,
     pub min_improvement: f64,
     pub num_workers: usize,
+    pub engine: String,
     pub device: String,
+    pub memory: Option<f64>,
     pub seed: u64,
 }
 

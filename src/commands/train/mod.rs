@@ -1,5 +1,6 @@
 //! `agon train`: from images to a checked model file.
 
+mod device;
 pub mod download;
 mod keys;
 pub mod layers;
@@ -284,6 +285,9 @@ fn some<T: PartialEq + Default>(value: T) -> Option<T> {
 
 fn options(settings: &TrainSettings) -> Result<FitOptions, Failure> {
     let (training, augmentation) = (&settings.training, &settings.augmentation);
+    let device = device::device(&training.engine, &training.device);
+    let (device, threads) = device.map_err(|reason| Failure::user(anyhow!(reason)))?;
+    let gibibyte = f64::from(1 << 30);
     let smoothing = augmentation.label_smoothing;
     let options = FitOptions {
         seed: training.seed,
@@ -321,32 +325,16 @@ fn options(settings: &TrainSettings) -> Result<FitOptions, Failure> {
         ema_decay: some(training.ema_decay),
         augment: augmentation.enabled,
         frozen_epochs: training.freeze_epochs,
+        frozen_views: training.freeze_views,
         trunk_rate: training.trunk_rate,
         patience: some(training.patience),
         least_improvement: training.min_improvement,
-        threads: threads(&training.device)?,
+        device,
+        threads,
+        memory: training.memory.map(|memory| (memory * gibibyte) as u64),
     };
     options.validate().map_err(Failure::user)?;
     Ok(options)
-}
-
-/// The threads of a device; as many as there are cores if it names none.
-fn threads(device: &str) -> Result<Option<usize>, Failure> {
-    let (name, number) = match device.split_once(':') {
-        Some((name, number)) => (name, Some(number)),
-        None => (device, None),
-    };
-    let count = number.map(|number| number.parse::<usize>().ok());
-    match (name, count) {
-        ("cpu", None) => Ok(None),
-        ("cpu", Some(Some(threads))) if threads > 0 => Ok(Some(threads)),
-        ("gpu" | "cuda", _) => Err(Failure::user(anyhow!(
-            "this program was built without an engine for graphics processors; use cpu or cpu:<threads>"
-        ))),
-        _ => Err(Failure::user(anyhow!(
-            "there is no device {device:?}; use cpu or cpu:<threads>"
-        ))),
-    }
 }
 
 fn augmentation(settings: &TrainSettings) -> Augmentation {
@@ -388,9 +376,10 @@ fn failure(error: FitError, printer: &Printer) -> Failure {
             anyhow::Error::new(error)
                 .context("choose another --save-dir, or delete that run with --start-anew"),
         ),
-        FitError::Options(_) | FitError::Examples(_) | FitError::Diverged { .. } => {
-            Failure::user(error)
-        }
+        FitError::Options(_)
+        | FitError::Examples(_)
+        | FitError::Device(_)
+        | FitError::Diverged { .. } => Failure::user(error),
         error => error.into(),
     }
 }

@@ -81,6 +81,9 @@ impl<'a> Monitor<'a> {
                 let total = (self.epochs * steps) as u64;
                 self.printer.progress("training", done, total, message);
             }
+            Progress::Split { shards } => self.printer.say(&format!(
+                "memory ran out: a batch is computed in {shards} parts from here on, with the same sum"
+            )),
             Progress::Epoch {
                 record, history, ..
             } => {

@@ -7,9 +7,27 @@ use agon_model::proto::{
     OperatorSetIdProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use agon_model::{Dim, Model};
+use agon_train::engine::{Device, DeviceError, Engine};
 use agon_train::examples::{Array, Batch, Examples, Unavailable};
+use agon_train::program::Program;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// The devices that are built in and there, the default one first.
+pub fn devices() -> Vec<Device> {
+    let model = small_network(0.0, 0.0);
+    let (program, _) = Program::compile(&model).unwrap();
+    let others = [Device::Libtorch, Device::Cuda(0), Device::Wgpu(0)];
+    let mut devices = vec![Device::Processor];
+    for device in others.into_iter().chain([Device::LibtorchCuda(0)]) {
+        match Engine::on(&program, device) {
+            Ok(_) => devices.push(device),
+            Err(DeviceError::NotBuilt { .. }) => {}
+            Err(error) => eprintln!("SKIPPED: {error}"),
+        }
+    }
+    devices
+}
 
 /// Numbers in [-1, 1).
 pub fn noise(seed: u64, count: usize) -> Vec<f32> {

@@ -378,6 +378,9 @@ pub fn train(
                 steps: epochs * steps,
                 loss,
             }),
+            Progress::Split { shards } => {
+                tracing::warn!(shards, "memory ran out: a batch is computed in parts");
+            }
             Progress::Epoch {
                 record,
                 epochs,

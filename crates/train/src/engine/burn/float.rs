@@ -2,34 +2,15 @@
 
 use ::burn::tensor::{Device, Tensor, TensorData};
 
-use crate::program::Constant;
-use crate::shape::element_count;
-
 /// A float tensor of rank 0 to 5. Rank 0 is stored as one element of rank 1.
 #[derive(Clone, Debug)]
-pub(super) enum Float {
+pub(in crate::engine) enum Float {
     Rank0(Tensor<1>),
     Rank1(Tensor<1>),
     Rank2(Tensor<2>),
     Rank3(Tensor<3>),
     Rank4(Tensor<4>),
     Rank5(Tensor<5>),
-}
-
-/// Integers live on the host: in the graphs we run they are shapes and indices, never features.
-#[derive(Clone, Debug)]
-pub(super) struct Integers {
-    pub dims: Vec<usize>,
-    pub data: Vec<i64>,
-}
-
-/// What flows along an edge of the graph.
-// Boxing the larger variant would cost an allocation for every value of every pass; a move is cheaper.
-#[allow(clippy::large_enum_variant)]
-#[derive(Clone, Debug)]
-pub(super) enum Value {
-    Float(Float),
-    Integers(Integers),
 }
 
 /// Evaluates one expression with the tensor of whatever rank.
@@ -103,11 +84,6 @@ impl Float {
         with_tensor!(self, tensor => tensor.try_into_vec_as::<f32>()).map_err(|e| e.to_string())
     }
 
-    /// The same numbers as a leaf that collects gradients.
-    pub fn into_leaf(self) -> Self {
-        map_tensor!(self, tensor => tensor.autodiff().require_grad())
-    }
-
     pub fn rank(&self) -> usize {
         match self {
             Self::Rank0(_) => 0,
@@ -126,70 +102,25 @@ impl Float {
         }
     }
 
-    pub fn device(&self) -> Device {
-        with_tensor!(self, tensor => tensor.device())
-    }
-
     at_rank!(rank1, 1, Rank0 | Rank1);
     at_rank!(rank2, 2, Rank2);
     at_rank!(rank3, 3, Rank3);
     at_rank!(rank4, 4, Rank4);
     at_rank!(rank5, 5, Rank5);
 
-    /// The same value with leading ones up to `rank`, which is 1 to 5 and not below its own.
-    pub fn at_least(self, rank: usize) -> Self {
-        if self.rank() >= rank {
+    /// The same elements in another shape, which has as many, of rank 5 at most.
+    pub fn reshape(self, dims: &[usize]) -> Self {
+        if self.dims() == dims {
             return self;
         }
-        match rank {
-            1 => Self::Rank1(self.rank1()),
-            2 => Self::Rank2(self.rank2()),
-            3 => Self::Rank3(self.rank3()),
-            4 => Self::Rank4(self.rank4()),
-            _ => Self::Rank5(self.rank5()),
-        }
-    }
-
-    /// The same elements in another shape.
-    pub fn reshape(self, dims: &[usize]) -> Result<Self, String> {
-        let held = self.dims();
-        if element_count(&held) != element_count(dims) {
-            return Err(format!("{held:?} cannot be reshaped to {dims:?}"));
-        }
-        if held == dims {
-            return Ok(self);
-        }
         let dim = |index: usize| dims[index];
-        Ok(with_tensor!(self, tensor => match dims.len() {
+        with_tensor!(self, tensor => match dims.len() {
             0 => Self::Rank0(tensor.reshape([1])),
             1 => Self::Rank1(tensor.reshape([dim(0)])),
             2 => Self::Rank2(tensor.reshape(std::array::from_fn::<_, 2, _>(dim))),
             3 => Self::Rank3(tensor.reshape(std::array::from_fn::<_, 3, _>(dim))),
             4 => Self::Rank4(tensor.reshape(std::array::from_fn::<_, 4, _>(dim))),
-            5 => Self::Rank5(tensor.reshape(std::array::from_fn::<_, 5, _>(dim))),
-            rank => return Err(format!("rank {rank} is not supported")),
-        }))
-    }
-}
-
-impl Value {
-    /// A constant of the program.
-    pub fn from_constant(constant: &Constant, device: &Device) -> Self {
-        match constant {
-            Constant::Float { dims, data } => {
-                Self::Float(Float::from_host(data.clone(), dims, device))
-            }
-            Constant::Integer { dims, data } => Self::Integers(Integers {
-                dims: dims.clone(),
-                data: data.clone(),
-            }),
-        }
-    }
-
-    pub fn dims(&self) -> Vec<usize> {
-        match self {
-            Self::Float(float) => float.dims(),
-            Self::Integers(integers) => integers.dims.clone(),
-        }
+            _ => Self::Rank5(tensor.reshape(std::array::from_fn::<_, 5, _>(dim))),
+        })
     }
 }

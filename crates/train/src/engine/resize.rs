@@ -1,26 +1,24 @@
 //! Resizing of height and width, one axis after the other.
 
-use ::burn::tensor::{Device, Int, Tensor, TensorData};
-
+use super::backend::Backend;
 use super::inputs::{Inputs, Lowered};
-use super::value::Float;
-use crate::program::{Between, Centres};
+use crate::program::{Between, Binary, Centres};
 
 /// The longest side of a result: far above any image, far below what would exhaust memory.
 const MAX_SIDE: usize = 1 << 14;
 
-pub(super) fn resize(
-    inputs: &mut Inputs<'_>,
+pub(super) fn resize<B: Backend>(
+    inputs: &mut Inputs<'_, B>,
     centres: Centres,
     between: Between,
-) -> Lowered<Float> {
+) -> Lowered<B::Tensor> {
+    let backend = inputs.backend;
     let sizes = inputs.list(3)?;
     let scales = match (inputs.has(2), &sizes) {
-        (true, None) => Some(inputs.float(2)?.into_host()?),
+        (true, None) => Some(backend.download(inputs.float(2)?)?),
         _ => None,
     };
-    let x = inputs.image(0)?;
-    let dims = x.dims();
+    let (mut x, dims) = inputs.image(0)?;
     let targets: Vec<(usize, f64)> = match (sizes, scales) {
         (Some(sizes), _) => sizes
             .iter()
@@ -44,26 +42,26 @@ pub(super) fn resize(
         let targets: Vec<usize> = targets.iter().map(|target| target.0).collect();
         return Err(format!("{dims:?} cannot be resized to {targets:?}"));
     }
-    let mut x = x;
     for axis in [2, 3] {
         let (to, scale) = targets[axis];
         if to != dims[axis] {
-            x = along(x, axis, to, scale, centres, between);
+            let last = dims[axis] - 1;
+            x = along(backend, x, axis, last, (to, scale), centres, between);
         }
     }
-    Ok(Float::Rank4(x))
+    Ok(x)
 }
 
-fn along(
-    x: Tensor<4>,
+/// One axis, whose last index is `last`, to so many rows at this scale.
+fn along<B: Backend>(
+    backend: &B,
+    x: B::Tensor,
     axis: usize,
-    to: usize,
-    scale: f64,
+    last: usize,
+    (to, scale): (usize, f64),
     centres: Centres,
     between: Between,
-) -> Tensor<4> {
-    let device: Device = x.device();
-    let last = x.dims()[axis] - 1;
+) -> B::Tensor {
     let centre = |index: usize| {
         let index = index as f64;
         let centre = match centres {
@@ -73,22 +71,27 @@ fn along(
         };
         centre.clamp(0.0, last as f64)
     };
-    let rows = |place: &dyn Fn(usize) -> f64| {
-        let rows: Vec<i64> = (0..to).map(|index| place(index) as i64).collect();
-        Tensor::<1, Int>::from_data(TensorData::new(rows, [to]), &device)
+    let rows = |place: &dyn Fn(usize) -> f64| -> Vec<i64> {
+        (0..to).map(|index| place(index) as i64).collect()
     };
+    let first = rows(&|index| centre(index).floor());
     match between {
-        Between::Nearest => x.select(axis, rows(&|index| (centre(index) - 0.5).ceil().max(0.0))),
-        Between::First => x.select(axis, rows(&|index| centre(index).floor())),
+        Between::Nearest => {
+            let nearest = rows(&|index| (centre(index) - 0.5).ceil().max(0.0));
+            backend.select(x, axis, &nearest)
+        }
+        Between::First => backend.select(x, axis, &first),
         Between::Linear => {
             let mut shape = [1; 4];
             shape[axis] = to;
-            let second: Vec<f32> = (0..to).map(|index| centre(index).fract() as f32).collect();
-            let second = Tensor::<4>::from_data(TensorData::new(second, shape), &device);
-            let before = x.clone().select(axis, rows(&|index| centre(index).floor()));
-            let after = rows(&|index| (centre(index).floor() + 1.0).min(last as f64));
-            let after = x.select(axis, after);
-            before.clone() + (after - before) * second
+            let share: Vec<f32> = (0..to).map(|index| centre(index).fract() as f32).collect();
+            let share = backend.upload(share, &shape);
+            let second = rows(&|index| (centre(index).floor() + 1.0).min(last as f64));
+            let before = backend.select(x.clone(), axis, &first);
+            let after = backend.select(x, axis, &second);
+            let rise = backend.binary(Binary::Sub, after, before.clone());
+            let rise = backend.binary(Binary::Mul, rise, share);
+            backend.binary(Binary::Add, before, rise)
         }
     }
 }
