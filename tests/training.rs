@@ -209,7 +209,13 @@ fn the_fields_own_tools_read_the_run() {
     };
     // Ours with weights of 16 bits has its own resizing and attention in the graph.
     let ours = ["--model-type", "agon-small", "--precision", "f16"];
-    for (more, side, epochs) in [(&[][..], "16", "3"), (&ours[..], "32", "1")] {
+    let original = ["--model-type", "lightweight"];
+    let runs = [
+        (&[][..], "16", "3"),
+        (&ours[..], "32", "1"),
+        (&original[..], "32", "1"),
+    ];
+    for (more, side, epochs) in runs {
         let place = Place::new();
         let fixed = [
             "train",

@@ -96,6 +96,13 @@ fn agree(networks: &[TricorderModel]) {
         assert_eq!(output.shape, [3, 11], "{name}");
         let spread = output.data.iter().copied().fold(0.0, f32::max);
         assert!(spread > 0.1, "{name}: {:?}", output.data);
+        for device in common::devices() {
+            let engine = Engine::on(&program, device).unwrap();
+            let other = engine.evaluate(&weights, inputs.clone()).unwrap();
+            let apart = output.data.iter().zip(&other.data);
+            let apart = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-4, "{name}, {device}: {apart}");
+        }
         let labels = vec![0; 3];
         if let Err(error) = export(&model, &weights, Batch { inputs, labels }) {
             panic!("{name}: {error}");

@@ -595,6 +595,8 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn engines_agree_with_each_other() {
+    let built = cfg!(feature = "libtorch");
+    assert_eq!(common::devices().contains(&Device::Libtorch), built);
     for case in cases() {
         let model = model_of(&case);
         let (program, weights) = Program::compile(&model).unwrap();

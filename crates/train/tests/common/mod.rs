@@ -161,6 +161,8 @@ pub fn small_network(dropout: f32, drop_path: f32) -> Model {
     let x = g.input("image", dims);
     let x = g.convolution(&x, Convolution::new(8, 3, 2));
     let x = g.batch_normalisation(&x);
+    // Where it can be cut.
+    g.declare(&x);
     let x = g.relu(&x);
     let y = g.convolution(&x, Convolution::new(8, 3, 1));
     let y = g.batch_normalisation(&y);
