@@ -156,11 +156,11 @@ async fn judge(records: &[Record], model: &[u8], workers: usize) -> Vec<usize> {
         ..Asking::default()
     };
     let sandbox = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_agon")));
-    let (answers, _) = sandbox
+    let asked = sandbox
         .answers(&competition, model, &items, &asking)
         .await
         .expect("the sandbox works");
-    let answers = answers.expect("the model is accepted").into_iter();
+    let answers = asked.answers.expect("the model is accepted").into_iter();
     answers
         .map(|row| argmax(&row.expect("readable images")).expect("eleven values"))
         .collect()

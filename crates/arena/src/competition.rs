@@ -70,6 +70,12 @@ pub trait Competition: Send + Sync + 'static {
         declared: &[Vec<Option<usize>>],
     ) -> Result<Vec<Tensor>, SampleError>;
 
+    /// The class of an item, among whose answers a model's own way of answering is looked for
+    /// ([`likeness`](crate::likeness)). What has no classes has one.
+    fn class(&self, _item: usize) -> usize {
+        0
+    }
+
     /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score;
 

@@ -6,6 +6,7 @@
 
 use crate::event::Event;
 use crate::journal::{Journal, JournalError};
+use crate::likeness::Portrait;
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_neuron::{H256, SignedCall};
@@ -85,6 +86,12 @@ pub struct Evaluation {
     pub score: f64,
     /// The competition's further figures.
     pub metrics: BTreeMap<String, f64>,
+    /// What the model computes, whatever its file looks like; none when it was not loaded.
+    #[serde(default)]
+    pub canonical: Option<Digest>,
+    /// How it answered this round's sample; empty unless scored.
+    #[serde(default)]
+    pub portrait: Portrait,
 }
 
 /// One round: what is judged, and how far its weights came.
@@ -267,8 +274,8 @@ impl Ledger {
                 row.round,
                 sqlx::query(
                     "INSERT OR IGNORE INTO evaluations (hotkey, commit_block, extrinsic_index, artefact, sample, bytes, \
-                     engine, outcome, reason, score, metrics, genesis, competition, round) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     engine, outcome, reason, score, metrics, canonical, portrait, genesis, competition, round) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 )
                 .bind(row.hotkey.to_string())
                 .bind(row.commit_block as i64)
@@ -280,7 +287,9 @@ impl Ledger {
                 .bind(row.outcome.as_str())
                 .bind(&row.reason)
                 .bind(row.score)
-                .bind(serde_json::json!(row.metrics).to_string()),
+                .bind(serde_json::json!(row.metrics).to_string())
+                .bind(row.canonical.map(|digest| digest.to_string()))
+                .bind(serde_json::json!(row.portrait).to_string()),
             ),
             Event::WeightsSigned {
                 round,
@@ -415,10 +424,23 @@ impl Ledger {
                 row.try_get::<i64, _>("bytes")?,
                 row.try_get::<String, _>("outcome")?,
                 row.try_get::<String, _>("metrics")?,
+                row.try_get::<Option<String>, _>("canonical")?,
+                row.try_get::<String, _>("portrait")?,
             ))
         };
-        let (round, hotkey, block, index, artefact, sample, bytes, outcome, metrics) =
-            read().map_err(|source| self.database(source))?;
+        let (
+            round,
+            hotkey,
+            block,
+            index,
+            artefact,
+            sample,
+            bytes,
+            outcome,
+            metrics,
+            canonical,
+            portrait,
+        ) = read().map_err(|source| self.database(source))?;
         let digest = |name: &str, text: &str| text.parse().map_err(|_| parse(name, text));
         Ok(Evaluation {
             round: round as u64,
@@ -440,6 +462,10 @@ impl Ledger {
                 .try_get("score")
                 .map_err(|source| self.database(source))?,
             metrics: serde_json::from_str(&metrics).map_err(|_| parse("metrics", &metrics))?,
+            canonical: canonical
+                .map(|text| digest("canonical", &text))
+                .transpose()?,
+            portrait: serde_json::from_str(&portrait).map_err(|_| parse("portrait", &portrait))?,
         })
     }
 
@@ -504,6 +530,8 @@ mod tests {
             reason: (score == 0.0).then(|| "broken".into()),
             score,
             metrics: BTreeMap::from([("accuracy".into(), score / 3.0)]),
+            canonical: Some(Digest::of(b"network")),
+            portrait: serde_json::from_str("[3,-32767]").unwrap(),
         })
     }
 

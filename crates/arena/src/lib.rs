@@ -2,7 +2,8 @@
 //!
 //! A [`competition::Competition`] says what a model must look like, which samples it is asked and how
 //! its answers are scored. Everything else is shared and knows no competition by name: the
-//! [`roster`] (who counts), the [`sandbox`] (where a model runs), the [`ledger`] (what was seen), the
+//! [`roster`] (who counts), the [`sandbox`] (where a model runs), [`likeness`] (whose copy it is), the
+//! [`ledger`] (what was seen), the
 //! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit.
 //!
 //! What it refuses to do: run or even parse a submitted model in the validator's own process, key
@@ -13,6 +14,7 @@ pub mod competition;
 pub mod event;
 pub mod journal;
 pub mod ledger;
+pub mod likeness;
 pub mod miner;
 pub mod reward;
 pub mod roster;

@@ -7,10 +7,11 @@
 use crate::competition::{Competition, Judgement};
 use crate::event::{Event, Events};
 use crate::ledger::{Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
+use crate::likeness::{self, Portrait};
 use crate::reward::{self, Standing};
 use crate::roster::{self, Entry};
-use crate::sandbox::{Sandbox, SandboxError};
-use crate::seed::SampleSource;
+use crate::sandbox::{Judged, Sandbox, SandboxError};
+use crate::seed::{SampleSource, Seed};
 use agon_dataset::store::{ArtefactStore, StoreError};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
@@ -254,27 +255,28 @@ impl Validator {
             .flat_map(|&item| (item as u64).to_le_bytes())
             .collect();
         let sample = Digest::of(&item_bytes);
-        let rows = self.ledger.evaluations(round.number).await?;
-        let judged: BTreeSet<AccountId> = rows.into_iter().map(|row| row.hotkey).collect();
+        // Entries come in the order of their commitments, and so do the rows: whoever is in them was earlier.
+        let mut rows = self.ledger.evaluations(round.number).await?;
+        let known: BTreeSet<AccountId> = rows.iter().map(|row| row.hotkey).collect();
         for entry in entries
             .iter()
-            .filter(|entry| !judged.contains(&entry.hotkey))
+            .filter(|entry| !known.contains(&entry.hotkey))
         {
-            let (artefact, bytes, judgement) = match &entry.claim {
-                Err(refused) => {
-                    let judgement = Judgement::failed(Verdict::Refused, &refused.reason);
-                    (refused.artefact, 0, judgement)
-                }
+            let (artefact, bytes, mut judged) = match &entry.claim {
+                Err(refused) => (refused.artefact, 0, unjudged(&refused.reason)),
                 Ok(claim) => {
-                    let (bytes, judgement) = self.fetch_and_judge(claim.digest, &items).await?;
-                    (Some(claim.digest), bytes, judgement)
+                    let (bytes, judged) = self.fetch_and_judge(claim.digest, &items, seed).await?;
+                    (Some(claim.digest), bytes, judged)
                 }
             };
-            let (score, metrics) = match judgement.score {
+            if let Some(reason) = copied(&rows, &judged) {
+                judged.judgement = Judgement::failed(Verdict::Refused, reason);
+            }
+            let (score, metrics) = match judged.judgement.score {
                 Some(score) => (score.score, score.metrics),
                 None => (0.0, BTreeMap::new()),
             };
-            self.record(Event::Evaluated(Evaluation {
+            let row = Evaluation {
                 round: round.number,
                 hotkey: entry.hotkey,
                 commit_block: entry.block,
@@ -283,12 +285,15 @@ impl Validator {
                 sample,
                 bytes,
                 engine: ENGINE.to_owned(),
-                outcome: judgement.outcome,
-                reason: judgement.reason,
+                outcome: judged.judgement.outcome,
+                reason: judged.judgement.reason,
                 score,
                 metrics,
-            }))
-            .await?;
+                canonical: judged.canonical,
+                portrait: judged.portrait,
+            };
+            self.record(Event::Evaluated(row.clone())).await?;
+            rows.push(row);
         }
         Ok(())
     }
@@ -297,7 +302,8 @@ impl Validator {
         &mut self,
         digest: Digest,
         items: &[usize],
-    ) -> Result<(u64, Judgement), ValidatorError> {
+        seed: Seed,
+    ) -> Result<(u64, Judged), ValidatorError> {
         let limit = self.setup.competition.limits().bytes;
         let store = self.setup.store.clone();
         let fetched = tokio::task::spawn_blocking(move || store.get(&digest.0, limit)).await?;
@@ -308,25 +314,31 @@ impl Validator {
             }
             Err(StoreError::TooLarge { size, limit, .. }) => {
                 let reason = format!("the file has {size} bytes; at most {limit} are allowed");
-                return Ok((size, Judgement::failed(Verdict::TooLarge, reason)));
+                let judgement = Judgement::failed(Verdict::TooLarge, &reason);
+                let judged = Judged {
+                    judgement,
+                    ..unjudged(&reason)
+                };
+                return Ok((size, judged));
             }
             Err(StoreError::Missing { .. }) => {
                 let reason = "the store has no file of this digest";
-                return Ok((0, Judgement::failed(Verdict::Refused, reason)));
+                return Ok((0, unjudged(reason)));
             }
             Err(StoreError::Damaged { .. }) => {
                 let reason = "the stored file is not the one that was committed";
-                return Ok((0, Judgement::failed(Verdict::Refused, reason)));
+                return Ok((0, unjudged(reason)));
             }
         };
         let competition = self.setup.competition.clone();
-        let (judgement, weakness) = self.setup.sandbox.judge(competition, &model, items).await?;
-        if let Some(weakness) = weakness.filter(|_| !self.degraded) {
+        let sandbox = &self.setup.sandbox;
+        let judged = sandbox.judge(competition, &model, items, seed).await?;
+        if let Some(weakness) = judged.weakness.filter(|_| !self.degraded) {
             self.degraded = true;
             let reason = weakness.to_owned();
             self.setup.events.emit(&Event::SandboxDegraded { reason });
         }
-        Ok((model.len() as u64, judgement))
+        Ok((model.len() as u64, judged))
     }
 
     /// What the competition gives each hotkey after this round.
@@ -435,6 +447,39 @@ impl Validator {
             state = client.wait_for_block(state.number() + 1).await?;
         }
     }
+}
+
+/// A submission that is refused without having been run.
+fn unjudged(reason: &str) -> Judged {
+    Judged {
+        judgement: Judgement::failed(Verdict::Refused, reason),
+        canonical: None,
+        portrait: Portrait::default(),
+        weakness: None,
+    }
+}
+
+/// Whose copy a scored model is, among the models that were scored before it.
+fn copied(earlier: &[Evaluation], judged: &Judged) -> Option<String> {
+    judged.judgement.score.as_ref()?;
+    let owners = earlier.iter().filter(|row| row.outcome == Verdict::Scored);
+    let of = |owner: &Evaluation, how: &str| {
+        format!(
+            "a copy: {} committed {how} earlier, in block {}",
+            owner.hotkey, owner.commit_block
+        )
+    };
+    for owner in owners {
+        if owner.canonical.is_some() && owner.canonical == judged.canonical {
+            return Some(of(owner, "the same network in another file"));
+        }
+        let likeness = owner.portrait.likeness(&judged.portrait);
+        if let Some(likeness) = likeness.filter(|&likeness| likeness >= likeness::COPY) {
+            let how = format!("a model that answers alike (likeness {likeness:.4})");
+            return Some(of(owner, &how));
+        }
+    }
+    None
 }
 
 async fn block_hash(state: &ChainState, number: u64) -> Result<H256, ReadError> {

@@ -340,15 +340,15 @@ impl Judging<'_> {
         let asked = self
             .sandbox
             .answers(&self.competition, &bytes, self.items, &asking);
-        let (answers, weakness) = tokio::select! {
-            answers = asked => answers?,
+        let asked = tokio::select! {
+            asked = asked => asked?,
             _ = tokio::signal::ctrl_c() => return Err(Failure::Interrupted),
         };
-        if let Some(weakness) = weakness {
+        if let Some(weakness) = asked.weakness {
             self.printer
                 .say(&format!("the sandbox is weaker here: {weakness}"));
         }
-        let answers = answers.map(|answers| {
+        let answers = asked.answers.map(|answers| {
             let mut known = BTreeMap::new();
             for (&item, answer) in self.items.iter().zip(answers) {
                 match answer {

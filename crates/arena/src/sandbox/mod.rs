@@ -11,7 +11,7 @@ mod protocol;
 mod worker;
 
 pub use isolation::Strength;
-pub use parent::{Answers, Asking, Sandbox, SandboxError};
+pub use parent::{Answers, Asked, Asking, Judged, Sandbox, SandboxError};
 pub use worker::worker_main;
 
 /// The argument that makes the binary act as a sandbox worker.

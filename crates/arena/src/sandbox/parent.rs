@@ -7,6 +7,9 @@ use super::protocol::{
 };
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
+use crate::likeness::Portrait;
+use crate::seed::Seed;
+use agon_model::digest::Digest;
 use agon_model::inference::ENVIRONMENT;
 use agon_model::inspect::{Contract, RefusalKind};
 use agon_model::metrics;
@@ -87,32 +90,42 @@ impl Sandbox {
         Self { program }
     }
 
-    /// Ask `model` every item and score its answers. The second value says what the isolation on this
-    /// machine lacks, if anything.
+    /// Ask `model` every item and score its answers. Portraits of models that were asked the same items under the same
+    /// `seed` can be compared.
     pub async fn judge(
         &self,
         competition: Arc<dyn Competition>,
         model: &[u8],
         items: &[usize],
-    ) -> Result<(Judgement, Option<&'static str>), SandboxError> {
+        seed: Seed,
+    ) -> Result<Judged, SandboxError> {
         let asking = Asking::default();
-        let (answers, weakness) = self.answers(&competition, model, items, &asking).await?;
-        let judgement = match answers {
+        let asked = self.answers(&competition, model, items, &asking).await?;
+        let mut judged = Judged {
+            judgement: Judgement {
+                outcome: Outcome::Scored,
+                reason: None,
+                score: None,
+            },
+            canonical: asked.canonical,
+            portrait: Portrait::default(),
+            weakness: asked.weakness,
+        };
+        match asked.answers {
             Ok(answers) => {
                 let answers: Vec<Vec<f32>> = answers.into_iter().collect::<Result<_, _>>()?;
-                Judgement {
-                    outcome: Outcome::Scored,
-                    reason: None,
-                    score: Some(competition.score(items, &answers, model.len() as u64)),
-                }
+                let classes: Vec<usize> = items.iter().map(|&i| competition.class(i)).collect();
+                judged.portrait = Portrait::new(&answers, &classes, seed);
+                let score = competition.score(items, &answers, model.len() as u64);
+                judged.judgement.score = Some(score);
             }
-            Err(judgement) => judgement,
-        };
-        Ok((judgement, weakness))
+            Err(judgement) => judged.judgement = judgement,
+        }
+        Ok(judged)
     }
 
     /// Ask `model` every item. Either there is an answer in the place of every item, quantised, or the judgement that
-    /// the model has none. The second value says what the isolation on this machine lacks, if anything.
+    /// the model has none.
     ///
     /// The items are shared by the workers of `asking`; each has the competition's budget for itself. The model sees
     /// one item at a time and keeps nothing from one to the next, so the answers do not depend on who asked. Of several
@@ -123,11 +136,14 @@ impl Sandbox {
         model: &[u8],
         items: &[usize],
         asking: &Asking,
-    ) -> Result<(Result<Answers, Judgement>, Option<&'static str>), SandboxError> {
+    ) -> Result<Asked, SandboxError> {
         let limits = competition.limits();
         if let Err(refused) = agon_model::inspect::check_size(model.len() as u64, &limits) {
-            let judgement = refusal(refused.kind, refused.to_string());
-            return Ok((Err(judgement), None));
+            return Ok(Asked {
+                answers: Err(refusal(refused.kind, refused.to_string())),
+                canonical: None,
+                weakness: None,
+            });
         }
         let queue = Arc::new(Queue {
             competition: competition.clone(),
@@ -147,19 +163,49 @@ impl Sandbox {
         while let Some(finished) = workers.join_next().await {
             shares.push(finished.map_err(|_| SandboxError::Preparation)??);
         }
-        let weakness = shares.iter().find_map(|share| share.weakness);
+        let mut asked = Asked {
+            answers: Ok(Vec::new()),
+            canonical: shares.iter().find_map(|share| share.canonical),
+            weakness: shares.iter().find_map(|share| share.weakness),
+        };
         let failures = shares.iter_mut().filter_map(|share| share.failure.take());
         if let Some((_, judgement)) = failures.min_by_key(|(position, _)| *position) {
-            return Ok((Err(judgement), weakness));
+            asked.answers = Err(judgement);
+            return Ok(asked);
         }
         let mut answers: Vec<_> = shares.into_iter().flat_map(|share| share.answers).collect();
         answers.sort_unstable_by_key(|(position, _)| *position);
         if answers.len() != items.len() {
             return Err(SandboxError::Preparation);
         }
-        let answers = answers.into_iter().map(|(_, answer)| answer).collect();
-        Ok((Ok(answers), weakness))
+        asked.answers = Ok(answers.into_iter().map(|(_, answer)| answer).collect());
+        Ok(asked)
     }
+}
+
+/// What became of a model that was asked.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its answers, or the judgement that it has none.
+    pub answers: Result<Answers, Judgement>,
+    /// What it computes, whatever its file looks like, if it could be loaded. The child says so: a model that took its
+    /// child over may say anything.
+    pub canonical: Option<Digest>,
+    /// What the isolation on this machine lacks, if anything.
+    pub weakness: Option<&'static str>,
+}
+
+/// What became of a model that was asked and scored.
+#[derive(Debug)]
+pub struct Judged {
+    /// Its judgement.
+    pub judgement: Judgement,
+    /// As in [`Asked`].
+    pub canonical: Option<Digest>,
+    /// How it answers; empty where it has no answers.
+    pub portrait: Portrait,
+    /// As in [`Asked`].
+    pub weakness: Option<&'static str>,
 }
 
 /// The answer to each item, or why the item's own data cannot be read.
@@ -214,6 +260,7 @@ impl Queue {
 #[derive(Default)]
 struct Share {
     weakness: Option<&'static str>,
+    canonical: Option<Digest>,
     /// By position.
     answers: Vec<(usize, Result<Vec<f32>, SampleError>)>,
     /// Where the model failed (nowhere yet: while it was loaded) and what that means.
@@ -243,7 +290,7 @@ async fn share(
         return Err(SandboxError::Isolation(reason));
     }
     let mut position = None;
-    let asked = worker.ask_all(&queue, &model, &mut position, &mut share.answers);
+    let asked = worker.ask_all(&queue, &model, &mut position, &mut share);
     let judgement = match asked.await {
         Ok(()) => return Ok(share),
         Err(Stopped::Judged(judgement)) => judgement,
@@ -366,14 +413,17 @@ impl Worker {
         queue: &Arc<Queue>,
         model: &[u8],
         position: &mut Option<usize>,
-        answers: &mut Vec<(usize, Result<Vec<f32>, SampleError>)>,
+        share: &mut Share,
     ) -> Result<(), Stopped> {
         let slow_load = "loading and inspecting the model took too long";
         let until = self.until(self.budget.load);
         self.write(model, until, slow_load).await?;
         let loaded = self.read(MAX_TEXT, until, slow_load).await?;
         let declared: Vec<Vec<Option<usize>>> = match serde_json::from_slice(&loaded) {
-            Ok(Loaded::Ready(declared)) => declared,
+            Ok(Loaded::Ready { inputs, canonical }) => {
+                share.canonical = Some(canonical);
+                inputs
+            }
             Ok(Loaded::Refused(kind, reason)) => {
                 return Err(Stopped::Judged(refusal(kind, reason)));
             }
@@ -400,7 +450,7 @@ impl Worker {
                 Err(error) if queue.asking.skip_unreadable => Err(error),
                 Err(error) => return Err(Stopped::Ours(error.into())),
             };
-            answers.push((at, answer));
+            share.answers.push((at, answer));
             let done = queue.done.fetch_add(1, Ordering::Relaxed) + 1;
             (queue.asking.progress)(done);
         }

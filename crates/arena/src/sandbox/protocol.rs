@@ -4,6 +4,7 @@
 //! Child to parent: a [`Strength`] (JSON), a [`Loaded`] (JSON), then one answer for each sample.
 
 use super::isolation::Strength;
+use agon_model::digest::Digest;
 use agon_model::inference::Tensor;
 use agon_model::inspect::{Contract, Limits, RefusalKind};
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,13 @@ pub struct Job {
 /// What became of the model.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Loaded {
-    /// It can be asked. Dimensions of each input; `None` is one the model leaves open.
-    Ready(Vec<Vec<Option<usize>>>),
+    /// It can be asked.
+    Ready {
+        /// Dimensions of each input; `None` is one the model leaves open.
+        inputs: Vec<Vec<Option<usize>>>,
+        /// What it computes, whatever its file looks like.
+        canonical: Digest,
+    },
     /// It breaks a rule.
     Refused(RefusalKind, String),
 }

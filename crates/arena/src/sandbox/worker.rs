@@ -4,9 +4,10 @@ use super::isolation::isolate;
 use super::protocol::{
     Answer, Job, Loaded, MAX_TEXT, decode_tensors, encode, encode_answer, read_frame, write_frame,
 };
-use agon_model::Dim;
+use agon_model::digest::Digest;
 use agon_model::inference::Session;
 use agon_model::inspect::{self, RefusalKind};
+use agon_model::{Dim, canonical};
 use std::io::{self, BufReader};
 use std::process::ExitCode;
 
@@ -33,8 +34,9 @@ fn serve() -> io::Result<()> {
 
     let model = read_frame(&mut input, job.limits.bytes as usize)?;
     let session = match load(model, &job) {
-        Ok((session, inputs)) => {
-            write_frame(&mut output, &encode(&Loaded::Ready(inputs))?)?;
+        Ok((session, inputs, canonical)) => {
+            let ready = Loaded::Ready { inputs, canonical };
+            write_frame(&mut output, &encode(&ready)?)?;
             session
         }
         Err((kind, reason)) => {
@@ -56,7 +58,7 @@ fn serve() -> io::Result<()> {
 
 type Dimensions = Vec<Vec<Option<usize>>>;
 
-fn load(bytes: Vec<u8>, job: &Job) -> Result<(Session, Dimensions), (RefusalKind, String)> {
+fn load(bytes: Vec<u8>, job: &Job) -> Result<(Session, Dimensions, Digest), (RefusalKind, String)> {
     let model = inspect::inspect(&bytes, &job.limits)
         .map(|inspection| inspection.model)
         .and_then(|model| inspect::check_contract(&model, &job.contract).map(|()| model))
@@ -70,7 +72,8 @@ fn load(bytes: Vec<u8>, job: &Job) -> Result<(Session, Dimensions), (RefusalKind
         .iter()
         .map(|input| input.dims.iter().map(size).collect())
         .collect();
+    let canonical = canonical::digest(&model);
     let session =
         Session::load(bytes).map_err(|error| (RefusalKind::Malformed, error.to_string()))?;
-    Ok((session, declared))
+    Ok((session, declared, canonical))
 }

@@ -131,11 +131,12 @@ impl Competition for Tricorder {
         Ok(inputs)
     }
 
+    fn class(&self, item: usize) -> usize {
+        self.records[item].class.index()
+    }
+
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score {
-        let labels: Vec<usize> = items
-            .iter()
-            .map(|&item| self.records[item].class.index())
-            .collect();
+        let labels: Vec<usize> = items.iter().map(|&item| self.class(item)).collect();
         let predictions: Vec<usize> = answers
             .iter()
             .map(|answer| metrics::argmax(answer).unwrap_or(0))
