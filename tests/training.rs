@@ -312,17 +312,7 @@ fn a_full_disk_leaves_what_was_saved_and_the_same_command_goes_on() {
     // weights too are larger.
     let place = Place::new();
     let arguments = quick(&["--save-interval", "0"]);
-    let limited = "trap '' XFSZ; ulimit -f 11000; exec \"$@\"";
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", limited, "sh", common::AGON])
-        .args(&arguments);
-    let directory = place.path("");
-    let output = command
-        .current_dir(&directory)
-        .env_clear()
-        .output()
-        .unwrap();
+    let output = place.limited_command(11_000, &arguments).output().unwrap();
     let said = errors(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for word in [

@@ -101,6 +101,35 @@ fn tables_of_strangers_are_read_or_named_with_line_and_value() {
 }
 
 #[test]
+fn a_full_disk_leaves_nothing_of_what_was_being_prepared() {
+    let place = Place::new();
+    drawn(&place, "40");
+    let prepare = [
+        "data",
+        "prepare",
+        "tricorder",
+        "--source-dir",
+        "drawn",
+        "--output-dir",
+        "out",
+    ];
+    let output = place.limited_command(4, &prepare).output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("cannot write") && said.contains("File too large"),
+        "{said}"
+    );
+    let mut left: Vec<_> = std::fs::read_dir(place.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["drawn"]);
+    assert!(place.run(&prepare).status.success());
+}
+
+#[test]
 fn where_there_are_no_images_it_is_said_and_nothing_is_made() {
     let place = Place::new();
     std::fs::create_dir(place.path("empty")).unwrap();

@@ -516,6 +516,23 @@ fn a_killed_download_is_continued() {
     assert_eq!(std::fs::read(unpacked).unwrap(), noise(500_000));
 }
 
+#[test]
+fn a_full_disk_is_named_and_costs_nothing_that_was_there() {
+    let place = Place::new();
+    let body = zip(&[("x.jpg", &noise(500_000))]);
+    let api = Server::new(move |request, _| Answer::file(request, &body));
+    let mut command = place.limited_command(400, &HAM);
+    let output = command.envs(kaggle(&api.url)).output().unwrap();
+    let said = refused(&place, &output, 1);
+    assert!(
+        said.contains(".zip.part") && said.contains("File too large"),
+        "{said}"
+    );
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(api.seen()[1].range(), Some(400 * 512));
+}
+
 /// The weights of a trunk come from a model repository of the Hub; those of a pinned revision come once.
 #[test]
 fn pretrained_weights_come_from_the_hub() {

@@ -47,8 +47,12 @@ fn write(schema: &str, info: Option<&str>, columns: Vec<Column>) -> Vec<u8> {
         let there = |value: &Option<T::T>| if value.is_some() { level } else { 0 };
         let levels: Vec<i16> = values.iter().map(there).collect();
         let values: Vec<T::T> = values.into_iter().flatten().collect();
+        // Only a list has a level above two here; each begins a new one.
+        let starts = (level > 2).then(|| vec![0; levels.len()]);
         let typed = writer.typed::<T>();
-        typed.write_batch(&values, Some(&levels), None).unwrap();
+        typed
+            .write_batch(&values, Some(&levels), starts.as_deref())
+            .unwrap();
     }
     for column in columns {
         let mut writer = group.next_column().unwrap().unwrap();
