@@ -73,7 +73,9 @@ impl From<ParquetError> for ExtractError {
             .split_once(": ")
             .map_or(said.as_str(), |(_, said)| said);
         Self::Unreadable(match said.starts_with("Disabled feature") {
-            true => "its compression is not read here; only Snappy and gzip are".to_owned(),
+            true => {
+                "its compression is not read here: write it again with Snappy or gzip".to_owned()
+            }
             false => format!("it is damaged: {said}"),
         })
     }

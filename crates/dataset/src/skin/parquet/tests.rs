@@ -232,7 +232,7 @@ fn what_is_no_parquet_file_is_named() {
         .unwrap();
     other[place + name.len()] = 6 << 1;
     let said = refused(&other);
-    assert!(said.contains("only Snappy and gzip"), "{said}");
+    assert!(said.contains("with Snappy or gzip"), "{said}");
 }
 
 #[test]
