@@ -44,7 +44,7 @@ fn write(schema: &str, info: Option<&str>, columns: Vec<Column>) -> Vec<u8> {
         level: i16,
         values: Vec<Option<T::T>>,
     ) {
-        let there = |value: &Option<T::T>| if value.is_some() { level } else { 0 };
+        let there = |value: &Option<T::T>| level - i16::from(value.is_none());
         let levels: Vec<i16> = values.iter().map(there).collect();
         let values: Vec<T::T> = values.into_iter().flatten().collect();
         // Only a list has a level above two here; each begins a new one.
