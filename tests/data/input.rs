@@ -45,7 +45,7 @@ fn tables_of_strangers_are_read_or_named_with_line_and_value() {
     let utf_16: Vec<u8> = [0xff, 0xfe].into_iter().chain(*b"a\0").collect();
     let without = lines.join("\n").replacen(",dx,", ",d,", 1);
     let twice = [&lines[..], &[lines[5].clone()]].concat().join("\n");
-    let aged = [&lines[..5], &[old.clone()], &lines[6..]]
+    let aged = [&lines[..5], std::slice::from_ref(&old), &lines[6..]]
         .concat()
         .join("\n");
     let train = ["train", "tricorder", "--data-dir", "drawn"];

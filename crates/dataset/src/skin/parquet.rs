@@ -385,7 +385,7 @@ fn is_binary(field: &TypePtr) -> bool {
 fn is_picture(field: &TypePtr) -> bool {
     if field.is_primitive() {
         let is_called = |name: &&str| field.name().eq_ignore_ascii_case(name);
-        return is_binary(field) && PICTURES.iter().any(|name| is_called(&name));
+        return is_binary(field) && PICTURES.iter().any(is_called);
     }
     let parts = field.get_fields();
     is_single(field)
