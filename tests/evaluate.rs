@@ -144,7 +144,10 @@ fn unreadable_images_are_named_and_dropped_with_their_labels() {
     ]));
     assert!(output.status.success(), "{}", errors(&output));
     let said = errors(&output);
-    assert!(said.contains("neither a JPEG nor a PNG image"), "{said}");
+    assert!(
+        said.contains("neither a JPEG nor a PNG nor a BMP image"),
+        "{said}"
+    );
     let rest = judging.len() - 2;
     let told = format!("2 unreadable image(s) are left out, with their labels; {rest} count");
     assert!(said.contains(&told), "{said}");

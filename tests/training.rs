@@ -190,6 +190,199 @@ fn images_that_cannot_be_read_are_told_and_left_out() {
     }
 }
 
+/// Puts pictures of many kinds in place of the first ones, each under the name and the ending that was there.
+fn mix_kinds(images: &Path) -> [Vec<(String, &'static str)>; 2] {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/dataset/tests/fixtures");
+    let mut number = 0;
+    let mut put = |file: &str, length: Option<usize>, said: &'static str| {
+        let mut bytes = fs::read(fixtures.join(file)).unwrap();
+        bytes.truncate(length.unwrap_or(bytes.len()));
+        number += 1;
+        let name = format!("SYN_{number:07}.jpg");
+        fs::write(images.join(&name), bytes).unwrap();
+        (name, said)
+    };
+    let taken = [
+        "png_16.png",
+        "jpeg_cmyk.jpg",
+        "animated.png",
+        "picture.bmp",
+        "mode_l.png",
+    ];
+    let taken = taken.map(|file| put(file, None, "")).to_vec();
+    let left_out = vec![
+        put("animated.gif", None, "GIF images are not read; save it as"),
+        put("animated.webp", None, "WebP images are not read"),
+        put("jpeg_baseline.jpg", Some(700), "the image is cut off"),
+        put(
+            "png_giant.png",
+            None,
+            "100000x100000 pixels: the sides must be",
+        ),
+        put("picture.bmp", Some(60), "damaged image"),
+        put("picture.bmp", Some(0), "neither a JPEG nor a PNG nor a BMP"),
+    ];
+    [taken, left_out]
+}
+
+#[test]
+fn pictures_of_every_kind_are_taken_or_named() {
+    let place = Place::new();
+    let made = ["data", "synthesize", "tricorder", "--num-samples", "150"];
+    place.json(&[&made[..], &["--output-dir", "synthetic_data", "--json"]].concat());
+    let [taken, left_out] = mix_kinds(&place.path("synthetic_data/images"));
+    let check = |said: &str, lines: &[&str]| {
+        for (name, what) in &left_out {
+            let line = lines.iter().find(|line| line.contains(name));
+            assert!(
+                line.is_some_and(|line| line.contains(what)),
+                "{name} {what}: {said}"
+            );
+        }
+        for (name, _) in &taken {
+            assert!(!said.contains(name), "{name}: {said}");
+        }
+    };
+    // Looked at one by one.
+    let said = place.mistake(&[
+        "data",
+        "verify",
+        "tricorder",
+        "--data-dir",
+        "synthetic_data",
+    ]);
+    check(&said, &said.lines().collect::<Vec<_>>());
+    // Prepared without them.
+    let prepare = [
+        "data",
+        "prepare",
+        "tricorder",
+        "--source-dir",
+        "synthetic_data",
+        "--near",
+        "0",
+    ];
+    let prepared = place.json(&[&prepare[..], &["--output-dir", "prepared", "--json"]].concat());
+    assert_eq!(prepared["report"]["images"], 144);
+    let remarks = prepared["report"]["left_out"].as_array().unwrap();
+    let remarks: Vec<String> = remarks.iter().map(Value::to_string).collect();
+    check(
+        &remarks.join("\n"),
+        &remarks.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    // Learnt from without them; the line names the first few of a part and says where all are named.
+    let train = [
+        "train",
+        "tricorder",
+        "--data-dir",
+        "synthetic_data",
+        "--image-size",
+        "16",
+    ];
+    let output = place.run(&[&train[..], &["--epochs", "1", "--val-split", "0.2"]].concat());
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("left out"))
+        .collect();
+    let named: Vec<&str> = lines.iter().flat_map(|line| line.split("; ")).collect();
+    let named = named.join("\n");
+    let count = left_out
+        .iter()
+        .filter(|(name, _)| named.contains(name))
+        .count();
+    assert!(count >= 5, "{said}");
+    assert!(
+        taken.iter().all(|(name, _)| !named.contains(name)),
+        "{said}"
+    );
+    assert_eq!(
+        count == 5,
+        said.contains("agon data verify tricorder"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_full_disk_leaves_what_was_saved_and_the_same_command_goes_on() {
+    let undisturbed = Place::new();
+    assert!(undisturbed.run(&quick(&[])).status.success());
+    // A limit on the size of a file is a disk that ends there. The first checkpoints fit, those that hold the best
+    // weights too are larger.
+    let place = Place::new();
+    let arguments = quick(&["--save-interval", "0"]);
+    let output = place.limited_command(11_000, &arguments).output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for word in [
+        "checkpoints/latest.checkpoint",
+        "File too large",
+        "goes on from there",
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let checkpoints = place.path("checkpoints");
+    let wanted = ["config.yaml", "latest.checkpoint", "previous.checkpoint"];
+    assert_eq!(names(&checkpoints), wanted);
+    let output = place.run(&arguments);
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(model(&place), model(&undisturbed));
+}
+
+/// What is in a directory.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The same with a file system that is really full. It is mounted where nobody else sees it, which not every machine
+/// lets one do.
+#[test]
+fn a_run_on_a_full_file_system_goes_on_when_there_is_room() {
+    let place = Place::new();
+    fs::create_dir(place.path("full")).unwrap();
+    let script = "mount -t tmpfs -o size=12m none full || exit 90
+        \"$@\" 2> first; test $? = 1 || exit 91
+        ls -A full > left
+        mount -o remount,size=99m none full || exit 92
+        \"$@\" 2> second || exit 93
+        cp full/model.onnx .";
+    let mut command = Command::new("unshare");
+    command.args(["-U", "-r", "-m", "sh", "-c", script, "sh", common::AGON]);
+    command.args(quick(&["--save-interval", "0", "--save-dir", "full"]));
+    let output = command.current_dir(place.path("")).output();
+    let status = output.as_ref().ok().and_then(|output| output.status.code());
+    let read = |name: &str| fs::read_to_string(place.path(name)).unwrap_or_default();
+    if !place.path("first").exists() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED a run on a full file system: none can be mounted here"
+        );
+        return;
+    }
+    let (first, second) = (read("first"), read("second"));
+    assert_eq!(status, Some(0), "{first}\n{second}");
+    for word in ["full/", "No space left on device", "goes on from there"] {
+        assert!(first.contains(word), "{word}: {first}");
+    }
+    assert_eq!(
+        read("left"),
+        "config.yaml\nlatest.checkpoint\nprevious.checkpoint\n"
+    );
+    let undisturbed = Place::new();
+    assert!(undisturbed.run(&quick(&[])).status.success());
+    assert_eq!(
+        fs::read(place.path("model.onnx")).unwrap(),
+        model(&undisturbed)
+    );
+}
+
 fn python() -> Option<PathBuf> {
     let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients-training/bin/python");
     let path = env::var_os("AGON_TRAINING_PYTHON").map_or(made, PathBuf::from);

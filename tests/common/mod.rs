@@ -40,6 +40,21 @@ impl Place {
         command
     }
 
+    /// The same on what is a full disk to it: no file may be larger than so many blocks of 512 bytes.
+    pub fn limited_command(&self, blocks: u32, arguments: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        // The limit is told by a signal too, which would end the command.
+        let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+        command
+            .args(["-c", script, &blocks.to_string(), AGON])
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .stdin(Stdio::null());
+        command
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the binary runs")
     }

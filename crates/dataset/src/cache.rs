@@ -217,7 +217,7 @@ mod tests {
         let message = error.to_string();
         let path = records[3].path.display().to_string();
         assert!(message.starts_with("2 unreadable image(s)"), "{message}");
-        assert!(message.contains(&path) && message.contains("neither a JPEG nor a PNG"));
+        assert!(message.contains(&path) && message.contains("neither a JPEG nor a PNG nor a BMP"));
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub(crate) fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError>
     Ok(bytes)
 }
 
+/// Whether the name is that of an archive of a kind that is not unpacked here.
+pub(crate) fn is_packed(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    ["rar", "7z", "bz2", "xz", "zst", "gz"].contains(&ending.to_lowercase().as_str())
+}
+
 /// How the temporary files of [`write_atomically`] begin. A killed process may leave one behind.
 pub(crate) const TEMPORARY_PREFIX: &str = ".unfinished-";
 

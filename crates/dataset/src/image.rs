@@ -1,6 +1,15 @@
 //! Images decoded and resized exactly as the judges do it.
 //!
-//! One path serves training and judging, so that a network never sees other pixels than those it learnt from.
+//! One path serves training and judging, so that a network never sees other pixels than those it learnt from. It reads
+//! JPEG, PNG and BMP, whatever the file is called, and gives 8-bit RGB:
+//!
+//! - 16 bits a channel become 8 by scaling to the nearest (`round(v / 257)`); nothing is clipped;
+//! - CMYK, as JPEG files have it (inverted, as Adobe writes it), becomes `(255 - C)(255 - K) / 255` and so on, without
+//!   a colour profile, as in the reference imaging library;
+//! - grey is repeated, a palette looked up, alpha dropped; an orientation tag is ignored;
+//! - of an animated PNG the still picture that every reader shows is taken.
+//!
+//! Every other format is refused by its name, animated or not: GIF, WebP, TIFF and what a camera keeps.
 
 mod lanczos;
 
@@ -38,8 +47,11 @@ pub enum ImageError {
     /// More encoded bytes than [`MAX_ENCODED_BYTES`].
     #[error("{0} bytes are more than the {MAX_ENCODED_BYTES} an image may have")]
     TooLarge(u64),
-    /// Neither JPEG nor PNG by its first bytes.
-    #[error("neither a JPEG nor a PNG image")]
+    /// An image of a format that is not read; its name.
+    #[error("{0} images are not read; save it as JPEG, PNG or BMP")]
+    OtherFormat(&'static str),
+    /// No image by its first bytes.
+    #[error("neither a JPEG nor a PNG nor a BMP image")]
     UnknownFormat,
     /// A size that is empty or beyond the limits, as declared by the file or asked of [`resize`].
     #[error(
@@ -104,27 +116,53 @@ pub fn open(path: &Path) -> Result<RgbImage, ImageError> {
     }
 }
 
-/// Decodes a JPEG or PNG image to RGB; grey is repeated, alpha is dropped.
+/// The ending of the format that an image has by its first bytes, `jpg`, `png` or `bmp`.
+pub fn ending(bytes: &[u8]) -> Result<&'static str, ImageError> {
+    Ok(match format(bytes)? {
+        ImageFormat::Png => "png",
+        ImageFormat::Bmp => "bmp",
+        _ => "jpg",
+    })
+}
+
+/// JPEG, PNG or BMP, by the first bytes.
+fn format(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
+    match image::guess_format(bytes) {
+        Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::Bmp)) => Ok(format),
+        Ok(ImageFormat::Gif) => Err(ImageError::OtherFormat("GIF")),
+        Ok(ImageFormat::WebP) => Err(ImageError::OtherFormat("WebP")),
+        Ok(ImageFormat::Tiff) => Err(ImageError::OtherFormat("TIFF")),
+        Ok(ImageFormat::Avif) => Err(ImageError::OtherFormat("AVIF")),
+        // As telephones keep their pictures.
+        _ if bytes.get(4..11) == Some(b"ftyphei") => Err(ImageError::OtherFormat("HEIC")),
+        _ => Err(ImageError::UnknownFormat),
+    }
+}
+
+/// Decodes a JPEG, PNG or BMP image to RGB as the module says.
 ///
-/// The size in the header is checked before any pixel is decoded. Orientation tags are ignored, as the judges do.
+/// The size in the header is checked before any pixel is decoded.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
     if bytes.len() as u64 > MAX_ENCODED_BYTES {
         return Err(ImageError::TooLarge(bytes.len() as u64));
     }
     let damaged = |error: image::ImageError| ImageError::Damaged(error.to_string());
-    let decoded = match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => {
+    let decoded = match format(bytes)? {
+        ImageFormat::Png => {
+            let decoder = image::codecs::png::PngDecoder::with_limits(Cursor::new(bytes), limits());
+            decode_within_limits(decoder.map_err(damaged)?)?
+        }
+        ImageFormat::Bmp => {
+            let decoder = image::codecs::bmp::BmpDecoder::new(Cursor::new(bytes));
+            decode_within_limits(decoder.map_err(damaged)?)?
+        }
+        _ => {
             if !jpeg_has_end(bytes) {
                 return Err(ImageError::CutOff);
             }
             let decoder = image::codecs::jpeg::JpegDecoder::new(Cursor::new(bytes));
             decode_within_limits(decoder.map_err(damaged)?)?
         }
-        Ok(ImageFormat::Png) => {
-            let decoder = image::codecs::png::PngDecoder::with_limits(Cursor::new(bytes), limits());
-            decode_within_limits(decoder.map_err(damaged)?)?
-        }
-        _ => return Err(ImageError::UnknownFormat),
     };
     let rgb = decoded.into_rgb8();
     Ok(RgbImage::new(

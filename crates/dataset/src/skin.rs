@@ -3,6 +3,7 @@
 mod directory;
 pub mod manifest;
 mod open;
+mod parquet;
 pub mod prepare;
 mod raw;
 pub mod synthetic;

@@ -119,6 +119,9 @@ pub(crate) struct FrozenTrunk<'a> {
     selection: Views<'a>,
 }
 
+/// The shapes of what a row holds.
+type Shapes = Vec<Vec<usize>>;
+
 /// Samples whose features are kept.
 struct Views<'a> {
     examples: &'a dyn Examples,
@@ -215,7 +218,7 @@ impl<'a> FrozenTrunk<'a> {
         samples: &Views<'_>,
         indices: &[usize],
         view: usize,
-    ) -> Result<(Vec<Vec<usize>>, Vec<Vec<f32>>), ExecuteError> {
+    ) -> Result<(Shapes, Vec<Vec<f32>>), ExecuteError> {
         // Each alone, also in the trunk, so that a view depends on nothing but its sample to the last bit.
         let single = |&index: &usize| {
             let augment = samples.seed.map(|seed| {
@@ -225,7 +228,7 @@ impl<'a> FrozenTrunk<'a> {
             samples.examples.batch(&[index], augment)
         };
         let singles: Vec<Batch> = indices.par_iter().map(single).collect::<Result<_, _>>()?;
-        let mut shapes = Vec::new();
+        let mut shapes = Shapes::new();
         let mut rows = Vec::with_capacity(indices.len());
         for single in singles {
             let inputs = single.inputs.into_iter().zip(&self.cut.places);
@@ -305,7 +308,7 @@ struct Kept {
     /// Set when it found no room: what it holds is good, no more is written.
     full: AtomicBool,
     written: Vec<AtomicBool>,
-    shapes: OnceLock<Vec<Vec<usize>>>,
+    shapes: OnceLock<Shapes>,
 }
 
 impl Kept {
@@ -323,7 +326,7 @@ impl Kept {
     }
 
     /// The shapes of what every row holds; nothing before the first is written.
-    fn shapes(&self) -> Vec<Vec<usize>> {
+    fn shapes(&self) -> Shapes {
         self.shapes.get().cloned().unwrap_or_default()
     }
 

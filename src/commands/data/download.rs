@@ -177,7 +177,9 @@ fn tell(printer: &Printer, set: &DataSet, outcome: &Outcome) {
             ));
             for name in packed {
                 printer.say(&format!(
-                    "{name} is packed in a way that is not opened here; unpack it with its own tool"
+                    "{name} is an archive of a kind that is not opened here; unpack it yourself in {}, where \
+                     `agon data prepare` looks for what was in it",
+                    directory.display()
                 ));
             }
         }

@@ -271,8 +271,14 @@ fn tell_skipped(printer: &Printer, skipped: &[Skipped]) {
     let shown: Vec<String> = shown
         .map(|skipped| format!("{}: {}", skipped.path.display(), skipped.reason))
         .collect();
+    let more = match skipped.len().saturating_sub(SKIPPED_SHOWN) {
+        0 => String::new(),
+        more => {
+            format!("; and {more} more, which `agon data verify tricorder --data-dir DIR` names")
+        }
+    };
     printer.say(&format!(
-        "{} image(s) cannot be read and are left out: {}",
+        "{} image(s) cannot be read and are left out: {}{more}",
         skipped.len(),
         shown.join("; ")
     ));
@@ -376,6 +382,9 @@ fn failure(error: FitError, printer: &Printer) -> Failure {
             anyhow::Error::new(error)
                 .context("choose another --save-dir, or delete that run with --start-anew"),
         ),
+        FitError::Checkpoint(error @ CheckpointError::Io { .. }) => Failure::Ours(anyhow!(
+            "{error}. What was saved before is as it was: mend that, and the same command goes on from there"
+        )),
         FitError::Options(_)
         | FitError::Examples(_)
         | FitError::Device(_)

@@ -1,4 +1,5 @@
 use image::ImageEncoder;
+use image::codecs::bmp::BmpEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use rand::RngExt;
@@ -21,6 +22,9 @@ fn encode(image: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let colour = image::ExtendedColorType::Rgb8;
     match format {
         ImageFormat::Png => PngEncoder::new(&mut bytes)
+            .write_image(&image.pixels, width, height, colour)
+            .unwrap(),
+        ImageFormat::Bmp => BmpEncoder::new(&mut bytes)
             .write_image(&image.pixels, width, height, colour)
             .unwrap(),
         _ => JpegEncoder::new_with_quality(&mut bytes, 90)
@@ -47,28 +51,118 @@ fn png_declaring(height: u32, width: u32) -> Vec<u8> {
     let mut bytes = encode(&pattern(8, 8), ImageFormat::Png);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
     bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    let sum = png_checksum(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+    bytes
+}
+
+/// A BMP whose header declares this size.
+fn bmp_declaring(height: u32, width: u32) -> Vec<u8> {
+    let mut bytes = encode(&pattern(8, 8), ImageFormat::Bmp);
+    bytes[18..22].copy_from_slice(&width.to_le_bytes());
+    bytes[22..26].copy_from_slice(&height.to_le_bytes());
+    bytes
+}
+
+/// The checksum of a chunk of a PNG, over its kind and its content.
+fn png_checksum(bytes: &[u8]) -> u32 {
     let mut checksum = u32::MAX;
-    for &byte in &bytes[12..29] {
+    for &byte in bytes {
         checksum ^= u32::from(byte);
         for _ in 0..8 {
             checksum = (checksum >> 1) ^ (0xEDB8_8320 * (checksum & 1));
         }
     }
-    bytes[29..33].copy_from_slice(&(!checksum).to_be_bytes());
+    !checksum
+}
+
+#[test]
+fn png_and_bmp_round_trip() {
+    let image = pattern(7, 11);
+    for (format, name) in [(ImageFormat::Png, "png"), (ImageFormat::Bmp, "bmp")] {
+        let bytes = encode(&image, format);
+        assert_eq!(decode(&bytes).unwrap(), image);
+        assert_eq!(ending(&bytes).unwrap(), name);
+    }
+}
+
+#[test]
+fn sixteen_bits_become_eight_by_scaling_to_the_nearest() {
+    let values = [0_u16, 128, 129, 257, 32_767, 32_768, 65_406, 65_407, 65_535];
+    let expected = [0, 0, 1, 1, 127, 128, 254, 255, 255];
+    for (colour, channels) in [
+        (image::ExtendedColorType::L16, 1),
+        (image::ExtendedColorType::La16, 2),
+        (image::ExtendedColorType::Rgb16, 3),
+        (image::ExtendedColorType::Rgba16, 4),
+    ] {
+        // Alpha, the last of two or four channels, is dropped whatever it is.
+        let pixels: Vec<u8> = values
+            .iter()
+            .flat_map(|value| [value.to_ne_bytes()].repeat(channels).concat())
+            .collect();
+        let mut bytes = Vec::new();
+        PngEncoder::new(&mut bytes)
+            .write_image(&pixels, 3, 3, colour)
+            .unwrap();
+        let decoded = decode(&bytes).unwrap();
+        let expected: Vec<u8> = expected.iter().flat_map(|value| [*value; 3]).collect();
+        assert_eq!(decoded.pixels, expected, "{colour:?}");
+    }
+}
+
+/// A chunk of a PNG.
+fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let mut bytes = (content.len() as u32).to_be_bytes().to_vec();
+    bytes.extend(kind);
+    bytes.extend(content);
+    let sum = png_checksum(&bytes[4..]);
+    bytes.extend(sum.to_be_bytes());
     bytes
 }
 
 #[test]
-fn png_round_trips() {
-    let image = pattern(7, 11);
-    let decoded = decode(&encode(&image, ImageFormat::Png)).unwrap();
-    assert_eq!(decoded, image);
+fn of_an_animated_png_the_still_picture_is_taken() {
+    let (first, second) = (RgbImage::new(8, 8, vec![10; 192]), pattern(8, 8));
+    let [still, moving] = [&first, &second].map(|image| encode(image, ImageFormat::Png));
+    let data = |bytes: &[u8]| {
+        let start = bytes.windows(4).position(|kind| kind == b"IDAT").unwrap();
+        let length = u32::from_be_bytes(bytes[start - 4..start].try_into().unwrap());
+        bytes[start + 4..][..length as usize].to_vec()
+    };
+    // Number, width, height, place, delay, what becomes of it.
+    let frame = |number: u32| {
+        let fields = [number, 8, 8, 0, 0].map(u32::to_be_bytes).concat();
+        chunk(b"fcTL", &[&fields[..], &[0, 1, 0, 10, 0, 0]].concat())
+    };
+    // Signature and header, then what makes it move.
+    let animated = [
+        &still[..33],
+        &chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]),
+        &frame(0),
+        &chunk(b"IDAT", &data(&still)),
+        &frame(1),
+        &chunk(b"fdAT", &[&[0, 0, 0, 2][..], &data(&moving)].concat()),
+        &chunk(b"IEND", b""),
+    ]
+    .concat();
+    assert_eq!(decode(&animated).unwrap(), first);
 }
 
 #[test]
 fn what_is_not_an_image_is_refused() {
-    for bytes in [&b""[..], b"\xff", b"GIF89a and more", b"<svg/>", &[0; 100]] {
+    for bytes in [&b""[..], b"\xff", b"B", b"<svg/>", &[0; 100]] {
         assert!(matches!(decode(bytes), Err(ImageError::UnknownFormat)));
+    }
+    for (bytes, name) in [
+        (&b"GIF89a and more"[..], "GIF"),
+        (b"RIFF\x10\0\0\0WEBPVP8X", "WebP"),
+        (b"II*\0 and more", "TIFF"),
+        (b"\0\0\0\x18ftypheic", "HEIC"),
+    ] {
+        let said = decode(bytes).unwrap_err().to_string();
+        let wanted = format!("{name} images are not read; save it as JPEG, PNG or BMP");
+        assert_eq!(said, wanted);
     }
     let large = vec![0; MAX_ENCODED_BYTES as usize + 1];
     assert!(matches!(decode(&large), Err(ImageError::TooLarge(_))));
@@ -82,6 +176,7 @@ fn declared_sizes_are_checked_before_decoding() {
         for bytes in [
             jpeg_declaring(height, width),
             png_declaring(u32::from(height), u32::from(width)),
+            bmp_declaring(u32::from(height), u32::from(width)),
         ] {
             // An empty side is a format error, which the decoder may find first.
             let error = decode(&bytes).unwrap_err();
@@ -89,13 +184,15 @@ fn declared_sizes_are_checked_before_decoding() {
             assert!(found || height == 0, "{height}x{width}: {error}");
         }
     }
-    let giant = png_declaring(u32::MAX >> 1, u32::MAX >> 1);
-    assert!(decode(&giant).is_err());
+    for declaring in [png_declaring, bmp_declaring] {
+        let giant = declaring(u32::MAX >> 1, u32::MAX >> 1);
+        assert!(decode(&giant).is_err());
+    }
 }
 
 #[test]
 fn every_cut_is_noticed() {
-    for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp] {
         let whole = encode(&pattern(24, 24), format);
         assert!(decode(&whole).is_ok());
         // The last twelve bytes of a PNG are its empty end chunk, after all pixels.
@@ -127,7 +224,7 @@ fn an_embedded_thumbnail_does_not_hide_a_cut() {
 #[test]
 fn damage_never_panics() {
     let random = &mut seed::stream("damage", 1, &[]);
-    for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Bmp] {
         let whole = encode(&pattern(24, 24), format);
         for _ in 0..1500 {
             let mut bytes = whole.clone();

@@ -6,8 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::table::{Table, field};
 use super::{Demographics, LesionClass, Record, Sex, Site};
-use crate::files::{self, ReadError};
 use crate::image::MAX_ENCODED_BYTES;
 
 /// Most bytes of `metadata.csv`.
@@ -106,6 +106,12 @@ pub enum LoadError {
         .0.display()
     )]
     NoImages(PathBuf),
+    /// Nothing but an archive of a kind that is not unpacked here.
+    #[error(
+        "no images besides {}, an archive of a kind that is not opened here; unpack it yourself, beside it",
+        .0.display()
+    )]
+    Packed(PathBuf),
     /// A table is larger than [`MAX_METADATA_BYTES`].
     #[error("{} has {size} bytes, more than the {MAX_METADATA_BYTES} allowed", path.display())]
     TooLarge {
@@ -136,6 +142,14 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What the reader said, with the line.
+        reason: String,
+    },
+    /// A Parquet file cannot be read, and there is no image besides.
+    #[error("cannot read {}: {reason}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
         reason: String,
     },
     /// Rows that cannot be used. Nothing is guessed and nothing is left out.
@@ -189,78 +203,33 @@ pub fn load(directory: &Path) -> Result<Vec<Record>, LoadError> {
         }
     }
     let path = directory.join("metadata.csv");
-    let bytes = files::read_capped(&path, MAX_METADATA_BYTES).map_err(|error| match error {
-        ReadError::TooLarge(size) => LoadError::TooLarge {
-            path: path.clone(),
-            size,
-        },
-        ReadError::Io(source) if source.kind() == io::ErrorKind::NotFound => {
-            LoadError::Missing(path.clone())
-        }
-        ReadError::Io(source) => LoadError::Io {
-            path: path.clone(),
-            source,
-        },
-    })?;
-    read_rows(&path, &bytes, &images)
-}
-
-fn read_rows(path: &Path, bytes: &[u8], images: &Path) -> Result<Vec<Record>, LoadError> {
-    let malformed = |error: csv::Error| LoadError::Malformed {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
-    let columns = find_columns(path, reader.headers().map_err(malformed)?)?;
-
+    if !path.exists() {
+        return Err(LoadError::Missing(path));
+    }
+    let table = Table::read(&path)?;
+    let mut columns = [0; 6];
+    for (place, name) in columns.iter_mut().zip(COLUMNS) {
+        *place = table.needed(&[name])?;
+    }
     let mut records = Vec::new();
     let mut problems = Vec::new();
     let mut seen = Seen::default();
-    let mut row = csv::StringRecord::new();
-    let mut count = 0;
-    while reader.read_record(&mut row).map_err(malformed)? {
-        count += 1;
-        if count > MAX_ROWS {
-            return Err(LoadError::TooManyRows(path.to_path_buf()));
-        }
-        let line = row.position().map_or(0, csv::Position::line);
-        let values = columns.map(|column| row.get(column).unwrap_or_default());
-        match read_row(values, images).and_then(|record| seen.check(&record, line).map(|()| record))
-        {
+    for (line, row) in &table.rows {
+        let values = columns.map(|column| field(row, Some(column)));
+        let record = read_row(values, &images)
+            .and_then(|record| seen.check(&record, *line).map(|()| record));
+        match record {
             Ok(record) => records.push(record),
-            Err(what) => problems.push(Problem { line, what }),
+            Err(what) => problems.push(Problem { line: *line, what }),
         }
     }
     if !problems.is_empty() {
-        return Err(LoadError::Rows {
-            path: path.to_path_buf(),
-            problems,
-        });
+        return Err(LoadError::Rows { path, problems });
     }
     if records.is_empty() {
-        return Err(LoadError::Empty(path.to_path_buf()));
+        return Err(LoadError::Empty(path));
     }
     Ok(records)
-}
-
-fn find_columns(path: &Path, header: &csv::StringRecord) -> Result<[usize; 6], LoadError> {
-    let mut positions = [0; 6];
-    for (position, column) in positions.iter_mut().zip(COLUMNS) {
-        let mut places = (0..header.len()).filter(|&place| &header[place] == column);
-        match (places.next(), places.next()) {
-            (Some(place), None) => *position = place,
-            _ => {
-                return Err(LoadError::Column {
-                    path: path.to_path_buf(),
-                    column,
-                    found: header.iter().take(COLUMNS_SHOWN).map(shown).collect(),
-                });
-            }
-        }
-    }
-    Ok(positions)
 }
 
 fn read_row(values: [&str; 6], images: &Path) -> Result<Record, String> {

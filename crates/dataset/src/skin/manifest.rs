@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::directory::{check_size, shown};
+use super::open::ENDINGS;
 use super::table::{Table, field};
 use super::vocabulary::{self, Diagnosis};
 use super::{Demographics, LesionClass, LoadError, Problem, Record, Sex, Site};
@@ -59,8 +60,12 @@ pub(super) const SITE: &[&str] = &[
 pub(super) const LESION: &[&str] = &["lesion_id"];
 pub(super) const PATIENT: &[&str] = &["patient_id"];
 
-/// Endings that are tried where a table names an image without one.
-const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
+/// Whether a table's column of this name, in lower case, says something about images: one of the names above, or that
+/// of a class.
+pub(super) fn is_column(name: &str) -> bool {
+    let known = [IMAGE, LABEL, AGE, SEX, SITE, LESION, PATIENT];
+    known.iter().any(|names| names.contains(&name)) || vocabulary::diagnosis(name).is_some()
+}
 
 /// Reads a manifest, or a table of labels by another maker, of images under `directory`.
 ///

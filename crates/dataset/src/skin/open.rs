@@ -17,6 +17,9 @@ const TABLES: [&str; 5] = [
     "dataset.csv",
 ];
 
+/// How the names of images end, in the order in which they are tried where a table leaves the ending out.
+pub(super) const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "bmp"];
+
 /// Deepest folder below a class's folder.
 const MAX_DEPTH: usize = 8;
 
@@ -139,9 +142,8 @@ fn collect(folder: &Path, depth: usize, images: &mut Vec<PathBuf>) -> Result<(),
 pub(super) fn is_image(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| {
-        ["jpg", "jpeg", "png"]
-            .iter()
-            .any(|known| ending.eq_ignore_ascii_case(known))
+        let mut endings = ENDINGS.iter();
+        endings.any(|known| ending.eq_ignore_ascii_case(known))
     })
 }
 

@@ -232,18 +232,30 @@ pub fn prepare(
 ) -> Result<Report, PrepareError> {
     check_names(sources)?;
     check_free(output)?;
+    let above = match output.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(above).map_err(at(above))?;
+    // For pictures that are in no file of their own; it goes with whatever is left in it.
+    let scratch = directory_beside(above)?;
     let mut remarks = Remarks::default();
     let mut records = Vec::new();
     let mut found = Vec::new();
     for source in sources {
-        let raw = raw::read(&source.name, &source.directory)?;
+        let place = raw::Place {
+            source: &source.name,
+            directory: &source.directory,
+            scratch: scratch.path(),
+        };
+        let raw = raw::read(&place, stop)?;
         remarks.add(&source.name, &raw.left_out, &raw.unknown);
         found.push(raw.records.len());
         records.extend(raw.records);
     }
-    let candidates = look_at(records, &mut remarks, stop, progress)?;
+    let candidates = look_at(records, &mut remarks, scratch.path(), stop, progress)?;
     let (ties, fates) = decide(&candidates, options);
-    remarks.add_fates(&candidates, &fates, sources);
+    remarks.add_fates(&candidates, &fates, sources, scratch.path());
     if options.strict && !(remarks.left_out.is_empty() && remarks.unknown.is_empty()) {
         remarks.left_out.extend(remarks.unknown);
         return Err(PrepareError::Strict(remarks.left_out));
@@ -258,7 +270,12 @@ pub fn prepare(
     };
     let mut report = report(&records, sources, &found, options, remarks);
     report.parts = parts;
-    write(&mut records, output, options.link, &report, stop)?;
+    let folders = Folders {
+        output,
+        above,
+        scratch: scratch.path(),
+    };
+    write(&mut records, &folders, options.link, &report, stop)?;
     Ok(report)
 }
 
@@ -304,13 +321,19 @@ impl Remarks {
         }
     }
 
-    fn add_fates(&mut self, candidates: &[Candidate], fates: &[Fate], sources: &[Source]) {
+    fn add_fates(
+        &mut self,
+        candidates: &[Candidate],
+        fates: &[Fate],
+        sources: &[Source],
+        scratch: &Path,
+    ) {
         for source in sources {
             let mut tally = Tally::default();
             for (candidate, fate) in candidates.iter().zip(fates) {
                 if candidate.record.source == source.name && *fate != Fate::Kept {
                     tally.add(fate.what().to_owned(), || {
-                        candidate.record.path.display().to_string()
+                        place(&candidate.record.path, scratch)
                     });
                 }
             }
@@ -323,6 +346,7 @@ impl Remarks {
 fn look_at(
     records: Vec<Record>,
     remarks: &mut Remarks,
+    scratch: &Path,
     stop: &AtomicBool,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Vec<Candidate>, PrepareError> {
@@ -355,9 +379,10 @@ fn look_at(
                 });
             }
             Some(Err(error)) => {
-                let place = || record.path.display().to_string();
                 let tally = unreadable.entry(record.source.clone()).or_default();
-                tally.add(format!("unreadable: {error}"), place);
+                tally.add(format!("unreadable: {error}"), || {
+                    place(&record.path, scratch)
+                });
             }
             // Only when it was told to stop.
             None => return Err(PrepareError::Stopped),
@@ -367,6 +392,12 @@ fn look_at(
         remarks.add(source, tally, &Tally::default());
     }
     Ok(candidates)
+}
+
+/// A picture as messages name it; one that came out of another file without the folder that it was put into.
+fn place(path: &Path, scratch: &Path) -> String {
+    let named = path.strip_prefix(scratch).unwrap_or(path);
+    named.display().to_string()
 }
 
 /// The SHA-256 of an image file and how it looks.
@@ -611,25 +642,39 @@ fn report(
     }
 }
 
-/// Builds everything in a directory beside `output` and gives it that name at the end.
-fn write(
-    records: &mut [Record],
-    output: &Path,
-    link: bool,
-    report: &Report,
-    stop: &AtomicBool,
-) -> Result<(), PrepareError> {
-    let above = match output.parent() {
-        Some(above) if !above.as_os_str().is_empty() => above,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(above).map_err(at(above))?;
+/// A new hidden directory that is removed when it is not used any more.
+fn directory_beside(above: &Path) -> Result<tempfile::TempDir, PrepareError> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(files::TEMPORARY_PREFIX);
     // Temporary directories are private; this one becomes a directory like others.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let staging = builder.tempdir_in(above).map_err(at(above))?;
+    builder.tempdir_in(above).map_err(at(above))
+}
+
+/// Where things are written.
+struct Folders<'a> {
+    output: &'a Path,
+    /// What `output` lies in.
+    above: &'a Path,
+    /// Where pictures are that were in no file of their own.
+    scratch: &'a Path,
+}
+
+/// Builds everything in a directory beside the output and gives it that name at the end.
+fn write(
+    records: &mut [Record],
+    folders: &Folders,
+    link: bool,
+    report: &Report,
+    stop: &AtomicBool,
+) -> Result<(), PrepareError> {
+    let &Folders {
+        output,
+        above,
+        scratch,
+    } = folders;
+    let staging = directory_beside(above)?;
     let mut taken = BTreeSet::new();
     let names: Vec<String> = records
         .iter()
@@ -647,6 +692,8 @@ fn write(
                 return Err(PrepareError::Stopped);
             }
             let path = staging.path().join(&image_id);
+            // Nobody else needs what came out of another file.
+            let link = link || record.path.starts_with(scratch);
             copy(&record.path, &path, link).map_err(at(&path))?;
             record.path = path;
             record.image_id = image_id;

@@ -4,22 +4,27 @@
 //! with a column for each class (one-hot), or one with ages, sexes, sites, lesions or patients. Tables of lesions and
 //! tables of images are joined by the lesion. Without any table of labels the folder of an image is its label. A
 //! table's image is only looked up among the files that were found; no path is opened because a table spells it out.
+//! Parquet files count as tables whose pictures lie beside them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::directory::{check_size, shown};
 use super::manifest::{self, AGE, IMAGE, LABEL, LESION, PATIENT, SEX, SITE};
 use super::open::{entries, is_image};
+use super::parquet::{ExtractError, extract};
+use super::prepare::PrepareError;
 use super::table::{Table, field};
 use super::vocabulary::{self, Diagnosis};
 use super::{Demographics, LoadError, MAX_ROWS, Record, Sex, Site};
+use crate::files;
 
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 12;
-/// Most tables of a data set.
-const MAX_TABLES: usize = 200;
+/// Most tables of a data set, and most Parquet files.
+const MAX_TABLES: usize = 1000;
 
 /// What was not taken as it is, counted by reason.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -29,6 +34,13 @@ impl Tally {
     /// Counts one for `what`; `place` is remembered if it is the first.
     pub fn add(&mut self, what: String, place: impl FnOnce() -> String) {
         self.0.entry(what).or_insert_with(|| (0, place())).0 += 1;
+    }
+
+    /// Adds what another counted.
+    pub fn extend(&mut self, other: Self) {
+        for (what, (count, place)) in other.0 {
+            self.0.entry(what).or_insert((0, place)).0 += count;
+        }
     }
 
     /// Each reason with its count and its first place.
@@ -60,45 +72,119 @@ struct Facts {
     patient: Option<String>,
 }
 
-/// Reads the data set `source` in `directory`.
-pub(super) fn read(source: &str, directory: &Path) -> Result<Raw, LoadError> {
-    if !directory.is_dir() {
-        return Err(LoadError::NoDirectory(directory.to_path_buf()));
+/// Where a data set is read from.
+pub(super) struct Place<'a> {
+    /// Its name.
+    pub source: &'a str,
+    /// Where it was downloaded to.
+    pub directory: &'a Path,
+    /// Where pictures that are in no file of their own are put, below the set's name.
+    pub scratch: &'a Path,
+}
+
+impl Place<'_> {
+    /// Where this set's pictures are put.
+    fn extracted(&self) -> PathBuf {
+        self.scratch.join(self.source)
     }
-    let mut images = Vec::new();
+
+    /// A path of this set as messages name it.
+    fn inside(&self, path: &Path) -> String {
+        let inside = path
+            .strip_prefix(self.directory)
+            .or_else(|_| path.strip_prefix(self.extracted()))
+            .unwrap_or(path);
+        inside.display().to_string()
+    }
+}
+
+/// Reads a data set.
+pub(super) fn read(place: &Place, stop: &AtomicBool) -> Result<Raw, PrepareError> {
+    let directory = place.directory;
+    if !directory.is_dir() {
+        return Err(LoadError::NoDirectory(directory.to_path_buf()).into());
+    }
+    let mut found = Found::default();
+    walk(directory, 0, &mut found)?;
+    let Found {
+        mut images,
+        tables: paths,
+        parquet,
+        packed,
+    } = found;
+    let mut left_out = Tally::default();
     let mut tables = Vec::new();
-    walk(directory, 0, &mut images, &mut tables)?;
+    for path in &paths {
+        match Table::read(path) {
+            Ok(table) => tables.push(table),
+            Err(error) => {
+                let what = format!("a table is unreadable: {error}");
+                left_out.add(what, || place.inside(path));
+            }
+        }
+    }
+    let mut unreadable = None;
+    for path in &parquet {
+        match extract(path, &place.extracted(), &place.inside(path), stop) {
+            Ok(extracted) => {
+                images.extend(extracted.images);
+                tables.push(extracted.table);
+                left_out.extend(extracted.left_out);
+            }
+            Err(ExtractError::Unreadable(what)) => {
+                left_out.add(format!("a Parquet file is unreadable: {what}"), || {
+                    place.inside(path)
+                });
+                let path = path.clone();
+                unreadable = unreadable.or(Some(LoadError::Parquet { path, reason: what }));
+            }
+            Err(ExtractError::Stopped) => return Err(PrepareError::Stopped),
+            Err(ExtractError::Io { path, source }) => {
+                return Err(PrepareError::Io { path, source });
+            }
+        }
+        if images.len() > MAX_ROWS {
+            return Err(LoadError::TooManyRows(directory.to_path_buf()).into());
+        }
+    }
     if images.is_empty() {
-        return Err(LoadError::NoImages(directory.to_path_buf()));
+        let nothing = || match packed.into_iter().next() {
+            Some(archive) => LoadError::Packed(archive),
+            None => LoadError::NoImages(directory.to_path_buf()),
+        };
+        return Err(unreadable.unwrap_or_else(nothing).into());
+    }
+    for path in &packed {
+        let what = "an archive of a kind that is not opened here: unpack it yourself, beside it";
+        left_out.add(what.to_owned(), || place.inside(path));
     }
     let mut reader = Reader {
-        directory,
+        place,
         index: index(&images),
         facts: vec![Facts::default(); images.len()],
         images,
         lesions: HashMap::new(),
         has_labels: false,
-        left_out: Tally::default(),
+        left_out,
         unknown: Tally::default(),
     };
-    for path in &tables {
-        match Table::read(path) {
-            Ok(table) => reader.read_table(&table)?,
-            Err(error) => {
-                let what = format!("a table is unreadable: {error}");
-                reader.left_out.add(what, || inside(directory, path));
-            }
-        }
+    for table in &tables {
+        reader.read_table(table)?;
     }
-    Ok(reader.finish(source))
+    Ok(reader.finish())
 }
 
-fn walk(
-    folder: &Path,
-    depth: usize,
-    images: &mut Vec<PathBuf>,
-    tables: &mut Vec<PathBuf>,
-) -> Result<(), LoadError> {
+/// The files of a data set, by what they are.
+#[derive(Default)]
+struct Found {
+    images: Vec<PathBuf>,
+    tables: Vec<PathBuf>,
+    parquet: Vec<PathBuf>,
+    /// Archives that are not unpacked here.
+    packed: Vec<PathBuf>,
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), LoadError> {
     for path in entries(folder)? {
         let hidden = path
             .file_name()
@@ -112,17 +198,22 @@ fn walk(
         if hidden || kind.is_symlink() {
             continue;
         }
-        let is_table = path
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let ends = |wanted: &str| {
+            let ending = path.extension();
+            ending.is_some_and(|ending| ending.eq_ignore_ascii_case(wanted))
+        };
         if kind.is_dir() && depth < MAX_DEPTH {
-            walk(&path, depth + 1, images, tables)?;
+            walk(&path, depth + 1, found)?;
         } else if kind.is_file() && is_image(&path) {
-            images.push(path);
-        } else if kind.is_file() && is_table && tables.len() < MAX_TABLES {
-            tables.push(path);
+            found.images.push(path);
+        } else if kind.is_file() && ends("csv") && found.tables.len() < MAX_TABLES {
+            found.tables.push(path);
+        } else if kind.is_file() && ends("parquet") && found.parquet.len() < MAX_TABLES {
+            found.parquet.push(path);
+        } else if kind.is_file() && files::is_packed(&path) && found.packed.len() < MAX_TABLES {
+            found.packed.push(path);
         }
-        if images.len() > MAX_ROWS {
+        if found.images.len() > MAX_ROWS {
             return Err(LoadError::TooManyRows(folder.to_path_buf()));
         }
     }
@@ -145,14 +236,8 @@ fn stem(path: &Path) -> String {
         .into_owned()
 }
 
-/// A path as messages name it.
-fn inside(directory: &Path, path: &Path) -> String {
-    let inside = path.strip_prefix(directory).unwrap_or(path);
-    inside.display().to_string()
-}
-
 struct Reader<'a> {
-    directory: &'a Path,
+    place: &'a Place<'a>,
     images: Vec<PathBuf>,
     index: HashMap<String, Vec<usize>>,
     facts: Vec<Facts>,
@@ -172,7 +257,7 @@ impl Reader<'_> {
         }
         let label = table.column(LABEL)?;
         let marks: Vec<(usize, Diagnosis)> = table
-            .header()
+            .header
             .iter()
             .enumerate()
             .filter_map(|(column, name)| Some((column, vocabulary::diagnosis(name)?)))
@@ -182,9 +267,9 @@ impl Reader<'_> {
         let columns = [AGE, SEX, SITE, PATIENT];
         let [age, sex, site, patient] = columns.map(|names| table.column(names));
         let (age, sex, site, patient) = (age?, sex?, site?, patient?);
-        let name = inside(self.directory, &table.path);
-        for (line, row) in &table.rows {
-            let place = || format!("{name} line {line}");
+        let name = self.place.inside(&table.path);
+        for (number, row) in &table.rows {
+            let place = || format!("{name} {} {number}", table.unit);
             let mut facts = Facts::default();
             let diagnosis = match label {
                 Some(_) => read_label(field(row, label)).map(Some),
@@ -284,9 +369,9 @@ impl Reader<'_> {
         }
     }
 
-    fn finish(self, source: &str) -> Raw {
+    fn finish(self) -> Raw {
         let Self {
-            directory,
+            place: whole,
             images,
             facts,
             lesions,
@@ -295,9 +380,10 @@ impl Reader<'_> {
             unknown,
             ..
         } = self;
+        let source = whole.source;
         let mut records = Vec::new();
         for (path, mut facts) in images.iter().zip(facts) {
-            let place = || inside(directory, path);
+            let place = || whole.inside(path);
             if let Some(of_lesion) = facts.lesion.as_ref().and_then(|name| lesions.get(name)) {
                 merge(&mut facts, of_lesion);
             }

@@ -9,14 +9,16 @@ use super::{LoadError, MAX_METADATA_BYTES, MAX_ROWS};
 use crate::files::{self, ReadError};
 
 /// Most columns of a table.
-const MAX_COLUMNS: usize = 1024;
+pub(super) const MAX_COLUMNS: usize = 1024;
 
 /// A table, whole.
 pub(super) struct Table {
     pub path: PathBuf,
+    /// What the numbers of the rows count.
+    pub unit: &'static str,
     /// Column names in lower case.
-    header: Vec<String>,
-    /// The line of each row in the file, from 1, and its fields, trimmed.
+    pub header: Vec<String>,
+    /// The line of each row in the file, or its number where there are no lines, from 1, and its fields, trimmed.
     pub rows: Vec<(u64, csv::StringRecord)>,
 }
 
@@ -91,14 +93,10 @@ impl Table {
         }
         Ok(Self {
             path: path.to_path_buf(),
+            unit: "line",
             header,
             rows,
         })
-    }
-
-    /// Column names in lower case, in their order.
-    pub fn header(&self) -> &[String] {
-        &self.header
     }
 
     /// The position of the first of `names` that is there. A name that stands twice is an error.
@@ -155,7 +153,7 @@ mod tests {
             "IMAGE\tLabel\na.jpg\tnv\n",
         ] {
             let table = parse(text.as_bytes()).unwrap();
-            assert_eq!(table.header(), ["image", "label"]);
+            assert_eq!(table.header, ["image", "label"]);
             assert_eq!(table.rows.len(), 1);
             assert_eq!(table.rows[0].0, 2);
             assert_eq!(

@@ -160,14 +160,14 @@ pub const CATALOGUE: &[DataSet] = &[
         key: "marmal88_skin",
         origin: Origin::HuggingFace("marmal88/skin_cancer"),
         megabytes: 3_000,
-        holds: "HAM10000 as Parquet, which `prepare` does not read",
+        holds: "HAM10000 again, as Parquet",
         licence: "CC BY-NC-SA 4.0",
     },
     DataSet {
         key: "isic_hf",
         origin: Origin::HuggingFace("NeuronZero/Skin-Cancer-ISIC"),
         megabytes: 1_000,
-        holds: "ISIC images as the Hub stores them; Parquet is not read by `prepare`",
+        holds: "ISIC images as the Hub stores them, in nine classes; no patient data",
         licence: "not stated",
     },
     DataSet {
@@ -177,7 +177,7 @@ pub const CATALOGUE: &[DataSet] = &[
             url: "https://www.dropbox.com/s/k88qukc20ljnbuo/PH2Dataset.rar?dl=1",
         }]),
         megabytes: 425,
-        holds: "200 images: 40 melanomas, 80 atypical and 80 common naevi; a RAR archive of BMP files, to be unpacked and converted by hand",
+        holds: "200 images: 40 melanomas, 80 atypical and 80 common naevi; a RAR archive of BMP files, to be unpacked by hand, and labels to be written into a table",
         licence: "research only",
     },
 ];

@@ -448,7 +448,7 @@ fn do_job(
             ..transferred.clone()
         });
     }
-    if format.is_none() && is_packed(&job.path) {
+    if format.is_none() && files::is_packed(&job.path) {
         packed.push(job.name.clone());
     }
     let done = Done {
@@ -475,12 +475,6 @@ fn unpacked_path(path: &Path) -> PathBuf {
         Some(stem) => path.with_file_name(stem),
         None => path.with_file_name(format!("{name}-unpacked")),
     }
-}
-
-/// Whether the name is that of an archive of another kind.
-fn is_packed(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    ["rar", "7z", "bz2", "xz", "zst", "gz"].contains(&ending.to_lowercase().as_str())
 }
 
 /// What is remembered of a job that is done, until the set is complete.

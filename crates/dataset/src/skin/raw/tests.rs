@@ -12,6 +12,16 @@ fn place(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
+fn read(source: &str, directory: &Path) -> Result<Raw, PrepareError> {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = Place {
+        source,
+        directory,
+        scratch: scratch.path(),
+    };
+    super::read(&place, &AtomicBool::new(false))
+}
+
 /// What was found: image, class, lesion, patient, encoded patient data.
 fn found(raw: &Raw) -> Vec<String> {
     let line = |record: &Record| {

@@ -1,154 +1,19 @@
 //! `agon data` from outside, against local servers that speak as Kaggle, the Hub and plain storage do.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod input;
+mod server;
 
 use common::{Place, errors};
 use serde_json::{Value, json};
+use server::{Answer, Server};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Cursor, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::Output;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use zip::write::SimpleFileOptions;
-
-/// A request as a server sees it; header names are in lower case.
-#[derive(Debug, Clone)]
-struct Request {
-    path: String,
-    headers: HashMap<String, String>,
-}
-
-impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-
-    /// Where the wanted range begins.
-    fn range(&self) -> Option<usize> {
-        let range = self.header("range")?.strip_prefix("bytes=")?;
-        range.strip_suffix('-')?.parse().ok()
-    }
-}
-
-/// What a server answers; fewer bytes than it promises if it breaks off.
-struct Answer {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-    breaks_after: Option<usize>,
-}
-
-impl Answer {
-    fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-            breaks_after: None,
-        }
-    }
-
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// A file with an entity tag, from where the request wants it.
-    fn file(request: &Request, body: &[u8]) -> Self {
-        let tag = "\"the-tag\"".to_owned();
-        match request.range() {
-            Some(start) if request.header("if-range") == Some(&tag) && start < body.len() => {
-                let range = format!("bytes {start}-{}/{}", body.len() - 1, body.len());
-                Self::new(206, &body[start..])
-                    .with("content-range", range)
-                    .with("etag", tag)
-            }
-            _ => Self::new(200, body).with("etag", tag),
-        }
-    }
-
-    fn breaking_after(mut self, bytes: usize) -> Self {
-        self.breaks_after = Some(bytes);
-        self
-    }
-}
-
-/// A server on a free port that remembers what it was asked.
-struct Server {
-    url: String,
-    seen: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Server {
-    fn new(answer: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (seen.clone(), Arc::new(answer));
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (log, answer) = (log.clone(), answer.clone());
-                thread::spawn(move || serve(stream.unwrap(), &log, &*answer));
-            }
-        });
-        Self { url, seen }
-    }
-
-    fn seen(&self) -> Vec<Request> {
-        self.seen.lock().unwrap().clone()
-    }
-}
-
-/// One request a connection. `answer` is told how often its path was asked for before.
-fn serve(
-    mut stream: TcpStream,
-    log: &Mutex<Vec<Request>>,
-    answer: &dyn Fn(&Request, usize) -> Answer,
-) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut headers = HashMap::new();
-    loop {
-        line.clear();
-        reader.read_line(&mut line).unwrap();
-        match line.trim().split_once(": ") {
-            Some((name, value)) => {
-                headers.insert(name.to_lowercase(), value.to_owned());
-            }
-            None => break,
-        }
-    }
-    let request = Request { path, headers };
-    let before = {
-        let mut log = log.lock().unwrap();
-        let before = log.iter().filter(|r| r.path == request.path).count();
-        log.push(request.clone());
-        before
-    };
-    let answer = answer(&request, before);
-    let mut head = format!(
-        "HTTP/1.1 {} X\r\ncontent-length: {}\r\nconnection: close\r\n",
-        answer.status,
-        answer.body.len()
-    );
-    for (name, value) in &answer.headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    let body = &answer.body[..answer.breaks_after.unwrap_or(answer.body.len())];
-    // The client may have gone: that is its right.
-    let _ = stream.write_all((head + "\r\n").as_bytes());
-    let _ = stream.write_all(body);
-    let _ = stream.flush();
-    let _ = reader
-        .get_mut()
-        .set_read_timeout(Some(std::time::Duration::from_millis(1)));
-    let _ = reader.read(&mut [0; 16]);
-}
 
 fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -621,6 +486,51 @@ fn two_at_once_do_not_disturb_each_other() {
     lock.lock().unwrap();
     let output = run(&place, &kaggle("http://127.0.0.1:9"), &HAM);
     assert!(refused(&place, &output, 2).contains("another agon"));
+}
+
+/// A transfer that is killed, not only broken off by the server, is continued by the next run.
+#[test]
+fn a_killed_download_is_continued() {
+    let place = Place::new();
+    let archive = zip(&[("x.jpg", &noise(500_000))]);
+    let body = archive.clone();
+    let api = Server::new(move |request, before| match before {
+        0 => Answer::file(request, &body).stalling_after(200_000),
+        _ => Answer::file(request, &body),
+    });
+    let mut command = place.command(&HAM);
+    let mut child = command.envs(kaggle(&api.url)).spawn().unwrap();
+    let part = place.path("datasets/.unfinished-ham10000/skin-cancer-mnist-ham10000.zip.part");
+    let has_arrived = || std::fs::metadata(&part).is_ok_and(|file| file.len() == 200_000);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !has_arrived() && std::time::Instant::now() < until {
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(has_arrived() && !place.path("datasets/ham10000").exists());
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(api.seen()[1].range(), Some(200_000));
+    let unpacked = place.path("datasets/ham10000/skin-cancer-mnist-ham10000/x.jpg");
+    assert_eq!(std::fs::read(unpacked).unwrap(), noise(500_000));
+}
+
+#[test]
+fn a_full_disk_is_named_and_costs_nothing_that_was_there() {
+    let place = Place::new();
+    let body = zip(&[("x.jpg", &noise(500_000))]);
+    let api = Server::new(move |request, _| Answer::file(request, &body));
+    let mut command = place.limited_command(400, &HAM);
+    let output = command.envs(kaggle(&api.url)).output().unwrap();
+    let said = refused(&place, &output, 1);
+    assert!(
+        said.contains(".zip.part") && said.contains("File too large"),
+        "{said}"
+    );
+    let output = run(&place, &kaggle(&api.url), &HAM);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(api.seen()[1].range(), Some(400 * 512));
 }
 
 /// The weights of a trunk come from a model repository of the Hub; those of a pinned revision come once.
