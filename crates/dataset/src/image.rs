@@ -18,6 +18,7 @@ use std::io::{self, Cursor};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, Limits};
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::files::{self, ReadError};
 
@@ -229,17 +230,42 @@ pub fn judging_image(
     width: usize,
 ) -> Result<RgbImage, ImageError> {
     let square = resize(image, JUDGING_SIDE, JUDGING_SIDE)?;
+    if (square.height, square.width) == (height, width) {
+        return Ok(square);
+    }
     resize(&square, height, width)
 }
 
 /// Pixels `[height, width, 3]` as `[3, height, width]` in 0 to 1.
 pub fn to_chw_f32(pixels: &[u8]) -> Vec<f32> {
-    let mut planes = Vec::with_capacity(pixels.len());
-    for channel in 0..3 {
-        let values = pixels.chunks_exact(3).map(|pixel| pixel[channel]);
-        planes.extend(values.map(|value| f32::from(value) / 255.0));
-    }
+    let mut planes = vec![0.0; pixels.len()];
+    Arch::new().dispatch(ToPlanes {
+        pixels,
+        planes: &mut planes,
+    });
     planes
+}
+
+struct ToPlanes<'a> {
+    pixels: &'a [u8],
+    planes: &'a mut [f32],
+}
+
+impl WithSimd for ToPlanes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let size = self.pixels.len() / 3;
+        let (red, rest) = self.planes.split_at_mut(size);
+        let (green, blue) = rest.split_at_mut(size);
+        let planes = red.iter_mut().zip(green).zip(blue);
+        for (((red, green), blue), pixel) in planes.zip(self.pixels.chunks_exact(3)) {
+            *red = f32::from(pixel[0]) / 255.0;
+            *green = f32::from(pixel[1]) / 255.0;
+            *blue = f32::from(pixel[2]) / 255.0;
+        }
+    }
 }
 
 #[cfg(test)]
