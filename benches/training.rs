@@ -2,7 +2,7 @@
 //!
 //! `PYTHON=… cargo bench --bench training -- images frozen full`, where the interpreter has `torch`, `torchvision` and
 //! `pillow`; without it only ours is measured, without words everything. `DATA=DIR` takes the images of a directory in the
-//! HAM10000 layout instead of generated ones of 600x450.
+//! HAM10000 layout instead of generated ones of 600x450; `ENGINE=libtorch` computes with libtorch, where it is built in.
 //!
 //! - `images`: from JPEG files to floats `[3, 512, 512]` in 0 to 1 on one thread, as the judges do it.
 //! - `frozen`, `full`: training steps of the original `balanced` network at 512x512 on two threads, without and with
@@ -18,6 +18,7 @@ use agon_dataset::image::JUDGING_SIDE;
 use agon_dataset::skin::{self, Record, synthetic};
 use agon_model::architecture::{TricorderModel, TricorderOptions};
 use agon_train::checkpoint::{OnOtherRun, Policy};
+use agon_train::engine::Device;
 use agon_train::fit::{Checkpoints, Progress, Task, fit};
 use agon_train::options::FitOptions;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -86,7 +87,7 @@ fn main() {
         println!("only ours; set PYTHON to measure Python");
     }
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load before: {}", load.trim());
+    println!("{}; load before: {}", device(), load.trim());
     if is_wanted("images") {
         println!("images: {IMAGES} from JPEG files to [3, 512, 512], images/s on one thread");
         let mut competitors = vec![ours("ours", &["images"], &data)];
@@ -233,6 +234,15 @@ fn records(directory: &Path, count: usize) -> Vec<Record> {
     records
 }
 
+/// What computes, by the environment.
+fn device() -> Device {
+    match env::var("ENGINE").as_deref() {
+        Err(_) | Ok("burn") => Device::Processor,
+        Ok("libtorch") => Device::Libtorch,
+        Ok(other) => panic!("there is no engine {other:?}"),
+    }
+}
+
 fn pool(threads: usize) -> ThreadPool {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     pool.expect("threads")
@@ -286,6 +296,8 @@ fn steps(is_frozen: bool, shards: usize, directory: &Path) -> Measured {
         shards,
         learning_rate: 1e-4,
         frozen_epochs: if is_frozen { epochs } else { 0 },
+        frozen_views: 1,
+        device: device(),
         threads: Some(THREADS),
         ..FitOptions::default()
     };
@@ -298,9 +310,14 @@ fn steps(is_frozen: bool, shards: usize, directory: &Path) -> Measured {
     let mut stamps = vec![Vec::new(); epochs];
     let mut peak_of_steps = 0.0;
     let mut observer = |progress: Progress<'_>| {
-        if let Progress::Step { epoch, .. } = progress {
-            stamps[epoch - 1].push(Instant::now());
-            peak_of_steps = peak();
+        match progress {
+            Progress::Step { epoch, .. } => {
+                stamps[epoch - 1].push(Instant::now());
+                peak_of_steps = peak();
+            }
+            // What is measured would be another thing.
+            Progress::Split { .. } => panic!("there is not enough free memory"),
+            Progress::Epoch { .. } => {}
         }
         ControlFlow::Continue(())
     };
