@@ -26,13 +26,16 @@ struct Window {
     weights: Vec<i32>,
 }
 
+/// The windows from one size to another.
+type Remembered = ((usize, usize), Rc<[Window]>);
+
 /// Sizes whose windows a thread remembers: those of two sides in two steps.
 const REMEMBERED: usize = 4;
 
 thread_local! {
     /// The latest windows and what they were for. The images of a data set mostly have one size, and the sines of a
     /// window cost a quarter of a resize.
-    static LATEST: RefCell<Vec<((usize, usize), Rc<[Window]>)>> = const { RefCell::new(Vec::new()) };
+    static LATEST: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The windows that resize a side of `from` pixels to `to` pixels.
