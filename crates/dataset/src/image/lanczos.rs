@@ -29,22 +29,34 @@ struct Window {
 /// Sizes whose windows a thread remembers: those of two sides in two steps.
 const REMEMBERED: usize = 4;
 
+/// The windows for a change of size.
+struct Remembered {
+    from: usize,
+    to: usize,
+    windows: Rc<[Window]>,
+}
+
 thread_local! {
-    /// The latest windows and what they were for. The images of a data set mostly have one size, and the sines of a
-    /// window cost a quarter of a resize.
-    static LATEST: RefCell<Vec<((usize, usize), Rc<[Window]>)>> = const { RefCell::new(Vec::new()) };
+    /// The latest windows. The images of a data set mostly have one size, and the sines of a window cost a quarter of a
+    /// resize.
+    static LATEST: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The windows that resize a side of `from` pixels to `to` pixels.
 fn windows(from: usize, to: usize) -> Rc<[Window]> {
     LATEST.with_borrow_mut(|latest| {
-        let known = latest.iter().find(|(sizes, _)| *sizes == (from, to));
-        if let Some((_, windows)) = known {
-            return windows.clone();
+        let is_known = |known: &&Remembered| (known.from, known.to) == (from, to);
+        if let Some(known) = latest.iter().find(is_known) {
+            return known.windows.clone();
         }
         let windows: Rc<[Window]> = new_windows(from, to).into();
         latest.truncate(REMEMBERED - 1);
-        latest.insert(0, ((from, to), windows.clone()));
+        let newest = Remembered {
+            from,
+            to,
+            windows: windows.clone(),
+        };
+        latest.insert(0, newest);
         windows
     })
 }
