@@ -181,13 +181,16 @@ fn take_turns(competitors: &[Competitor]) -> Vec<f64> {
     }
     let first = sorted(&measured[0], |turn| turn.rate)[TURNS / 2];
     for (competitor, turns) in competitors.iter().zip(&measured) {
-        let rates = sorted(turns, |turn| turn.rate);
-        let rate = rates[TURNS / 2];
+        let rate = sorted(turns, |turn| turn.rate)[TURNS / 2];
+        // In their order: on a busy machine only what stands at the same place can be compared.
+        let rates: Vec<String> = turns
+            .iter()
+            .map(|turn| format!("{:.2}", turn.rate))
+            .collect();
         print!(
-            "  {:22} {rate:8.2} ({:.2} to {:.2}), ours is {:.2} times that; peak {:.0} MiB",
+            "  {:22} {rate:8.2} ({}), ours is {:.2} times that; peak {:.0} MiB",
             competitor.name,
-            rates[0],
-            rates[TURNS - 1],
+            rates.join(", "),
             first / rate,
             sorted(turns, |turn| turn.peak)[TURNS / 2],
         );
