@@ -4,7 +4,7 @@
 mod common;
 
 use agon_arena::competition::Competition;
-use agon_arena::likeness::COPY;
+use agon_arena::likeness::{COPY, Portrait};
 use agon_arena::sandbox::{Judged, Sandbox};
 use agon_arena::seed::Seed;
 use agon_arena::subnet::tricorder::Tricorder;
@@ -180,23 +180,32 @@ fn renamed(model: &Model) -> Model {
     model
 }
 
+/// What the sample and the portraits are drawn from.
+const SEED: Seed = Seed([3; 32]);
+
+fn classes(competition: &dyn Competition, items: &[usize]) -> Vec<usize> {
+    items.iter().map(|&item| competition.class(item)).collect()
+}
+
 #[tokio::test]
 async fn copies_are_known_and_models_trained_apart_are_not_taken_for_them() {
     let directory = tempfile::tempdir().unwrap();
     let [training, selection, judging] = records(directory.path());
     let competition: Arc<dyn Competition> = Arc::new(Tricorder::new(judging, 160));
-    let items = competition.draw(Seed([3; 32]));
+    let items = competition.draw(SEED);
     let sandbox = Sandbox::new(PathBuf::from(AGON));
     let judge = async |model: &Model| -> Judged {
         let bytes = model.to_bytes();
-        let judged = sandbox.judge(competition.clone(), &bytes, &items, Seed([3; 32]));
+        let judged = sandbox.judge(competition.clone(), &bytes, &items);
         let judged = judged.await.unwrap();
         assert!(judged.judgement.score.is_some(), "{:?}", judged.judgement);
         judged
     };
     let original = trained(1, [&training, &selection]);
     let known = judge(&original).await;
-    let likeness = |other: &Judged| known.portrait.likeness(&other.portrait).unwrap();
+    let classes = classes(&*competition, &items);
+    let portrait = |judged: &Judged| Portrait::new(&judged.answers, &classes, SEED);
+    let likeness = |other: &Judged| portrait(&known).likeness(&portrait(other)).unwrap();
 
     let other_file = judge(&renamed(&original)).await;
     assert_eq!(other_file.canonical, known.canonical);
@@ -227,15 +236,17 @@ async fn of_twenty_models_none_is_taken_for_another() {
     let directory = tempfile::tempdir().unwrap();
     let [training, selection, judging] = records(directory.path());
     let competition: Arc<dyn Competition> = Arc::new(Tricorder::new(judging, 160));
-    let items = competition.draw(Seed([3; 32]));
+    let items = competition.draw(SEED);
     let sandbox = Sandbox::new(PathBuf::from(AGON));
+    let classes = classes(&*competition, &items);
     let (mut portraits, mut noise) = (Vec::new(), Vec::new());
     for seed in 0..20 {
         let model = trained(seed, [&training, &selection]);
         for (model, kept) in [(noisy(&model, 1e-2), &mut noise), (model, &mut portraits)] {
             let bytes = model.to_bytes();
-            let judged = sandbox.judge(competition.clone(), &bytes, &items, Seed([3; 32]));
-            kept.push(judged.await.unwrap().portrait);
+            let judged = sandbox.judge(competition.clone(), &bytes, &items);
+            let answers = judged.await.unwrap().answers;
+            kept.push(Portrait::new(&answers, &classes, SEED));
         }
     }
     let mut apart = Vec::new();

@@ -4,7 +4,6 @@ mod common;
 
 use agon_arena::competition::Competition;
 use agon_arena::sandbox::Sandbox;
-use agon_arena::seed::Seed;
 use agon_arena::subnet::tricorder::Tricorder;
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
@@ -68,9 +67,7 @@ async fn the_score_is_that_of_a_validator_whatever_the_number_of_workers() {
     for model in alone["models"].as_array().unwrap() {
         let bytes = std::fs::read(place.path(model["name"].as_str().unwrap())).unwrap();
         let sandbox = Sandbox::new(PathBuf::from(AGON));
-        let judged = sandbox
-            .judge(competition.clone(), &bytes, &items, Seed([0; 32]))
-            .await;
+        let judged = sandbox.judge(competition.clone(), &bytes, &items).await;
         let official = judged.unwrap().judgement.score.unwrap();
         assert_eq!(score(model), official.score);
         let balanced = &model["evaluation"]["balanced_accuracy"]["value"];

@@ -329,12 +329,18 @@ async fn judge(
         .iter()
         .map(|name| (key(name).account(), *name))
         .collect();
-    let rows = running.ledger().evaluations(1).await.unwrap();
+    let rows = running.ledger().records().evaluations(1).await.unwrap();
     let rows = rows
         .into_iter()
         .map(|row| (by_key[&row.hotkey].to_owned(), row))
         .collect();
-    let (_, progress) = running.ledger().last_round().await.unwrap().unwrap();
+    let (_, progress) = running
+        .ledger()
+        .records()
+        .last_round()
+        .await
+        .unwrap()
+        .unwrap();
     let weights = progress
         .signed
         .map(|(weights, _)| weights)

@@ -1,7 +1,7 @@
 //! What a new model competition implements; the loops know it only through this trait.
 
 use crate::ledger::Outcome;
-use crate::reward::Standing;
+use crate::reward::Past;
 use crate::seed::Seed;
 use agon_keys::AccountId;
 use agon_model::inference::Tensor;
@@ -25,10 +25,13 @@ pub struct Budget {
 /// The score of one model on one sample set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// What is ranked; not negative.
+    /// What is ranked, more is better; not negative.
     pub score: f64,
     /// Further figures by name, for the ledger and the leaderboard.
     pub metrics: BTreeMap<String, f64>,
+    /// One number for each sample in the competition's own coding: enough to score any part of the sample again. It may
+    /// tell the labels.
+    pub evidence: Vec<f32>,
 }
 
 /// A failure of the competition's own data, never the miner's fault.
@@ -79,8 +82,15 @@ pub trait Competition: Send + Sync + 'static {
     /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score;
 
-    /// Shares of the reward by hotkey, from the standings after a round.
-    fn shares(&self, standings: &[Standing]) -> BTreeMap<AccountId, f64>;
+    /// How many rounds the shares look back on, the one that is paid included.
+    fn history(&self) -> usize {
+        crate::reward::HISTORY
+    }
+
+    /// Shares of the reward by hotkey: a function of the last [`Competition::history`] rounds, oldest first, and of
+    /// nothing else, so that whoever has the same rows comes to the same weights. The last round is the one that is
+    /// paid. Nobody has a share where nobody is worth one.
+    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64>;
 }
 
 /// Longest reason, in characters.
@@ -98,6 +108,15 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The judgement of a model that answered everything.
+    pub fn scored(score: Score) -> Self {
+        Self {
+            outcome: Outcome::Scored,
+            reason: None,
+            score: Some(score),
+        }
+    }
+
     /// A judgement without a score. The reason may hold what a model's process wrote, so it is cut to
     /// what a screen and a ledger row can take, and control characters are replaced.
     pub fn failed(outcome: Outcome, reason: impl AsRef<str>) -> Self {

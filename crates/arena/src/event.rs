@@ -3,7 +3,7 @@
 //! A validator's journal holds its own events, one JSON object a line; the [`crate::ledger`] is what
 //! results from applying them, so replaying a journal rebuilds the ledger.
 
-use crate::ledger::{Evaluation, Round};
+use crate::ledger::{Basis, Evaluation, Round};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_neuron::{H256, SignedCall};
@@ -126,6 +126,9 @@ pub enum Event {
     WeightsSigned {
         /// The round.
         round: u64,
+        /// What they were made of.
+        #[serde(default)]
+        basis: Option<Basis>,
         /// Weights by hotkey.
         weights: BTreeMap<AccountId, u16>,
         /// The signed transaction.

@@ -6,6 +6,7 @@
 //!
 //! It refuses to compare accuracy: two models of the same score are not alike by that.
 
+use crate::ledger::{Evaluation, Outcome};
 use crate::seed::Seed;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl Portrait {
                     .for_each(|(x, sum)| *x -= sum / count);
             }
         }
-        let mut stream = Seed::derive("directions of likeness", &[&seed.0]).stream();
+        let mut stream = seed.purpose("directions of likeness").stream();
         let mut along = [0.0; DIRECTIONS];
         for x in rows.iter().flatten() {
             // One random sign for each direction.
@@ -85,6 +86,21 @@ impl Portrait {
             [product(self, self), product(other, other)].map(|square| square as f64);
         Some(product(self, other) as f64 / (own * others).sqrt())
     }
+}
+
+/// The first scored submission of the same round that answers so much like `portrait` that both are one model, and the
+/// likeness.
+pub fn first_alike<'a>(
+    portrait: &Portrait,
+    earlier: &'a [Evaluation],
+) -> Option<(&'a Evaluation, f64)> {
+    earlier
+        .iter()
+        .filter(|row| row.outcome == Outcome::Scored)
+        .find_map(|row| {
+            let likeness = row.portrait.likeness(portrait)?;
+            (likeness >= COPY).then_some((row, likeness))
+        })
 }
 
 #[cfg(test)]

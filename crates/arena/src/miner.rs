@@ -7,7 +7,6 @@ use crate::commitment::Claim;
 use crate::competition::{Competition, Judgement};
 use crate::event::{Event, Events};
 use crate::sandbox::{Sandbox, SandboxError};
-use crate::seed::Seed;
 use agon_dataset::store::{ArtefactStore, StoreError};
 use agon_model::digest::Digest;
 use agon_neuron::{Call, ChainClient, DataTooLong, Outcome, PrepareError, ReadError, Signer};
@@ -65,9 +64,7 @@ impl Miner {
         model: &[u8],
         items: &[usize],
     ) -> Result<Judgement, SandboxError> {
-        let seed = Seed::derive("own judgement", &[]);
-        let judged = sandbox.judge(competition, model, items, seed).await?;
-        let judgement = judged.judgement;
+        let judgement = sandbox.judge(competition, model, items).await?.judgement;
         self.events.emit(&Event::SelfJudged {
             outcome: judgement.outcome,
             reason: judgement.reason.clone(),

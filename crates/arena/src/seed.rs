@@ -20,6 +20,11 @@ impl Seed {
         Self(hash.finalize().into())
     }
 
+    /// The seed of something else that depends on the same values.
+    pub fn purpose(&self, purpose: &str) -> Self {
+        Self::derive(purpose, &[&self.0])
+    }
+
     /// The stream of this seed.
     pub fn stream(&self) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(self.0)

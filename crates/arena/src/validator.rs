@@ -6,19 +6,18 @@
 
 use crate::competition::{Competition, Judgement};
 use crate::event::{Event, Events};
-use crate::ledger::{Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
+use crate::ledger::{Basis, Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
 use crate::likeness::{self, Portrait};
-use crate::reward::{self, Standing};
 use crate::roster::{self, Entry};
-use crate::sandbox::{Judged, Sandbox, SandboxError};
+use crate::sandbox::{Sandbox, SandboxError};
 use crate::seed::{SampleSource, Seed};
 use agon_dataset::store::{ArtefactStore, StoreError};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_model::inference::ENGINE;
 use agon_neuron::{
-    BadScore, Call, ChainClient, ChainState, H256, Outcome, PrepareError, ReadError, SignedCall,
-    Signer,
+    BadScore, Call, ChainClient, ChainState, H256, NoRandomness, Outcome, PrepareError, ReadError,
+    SignedCall, Signer, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -94,6 +93,15 @@ pub enum ValidatorError {
         /// The runtime's name of the error.
         error: String,
     },
+    /// The weights could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] NoRandomness),
+    /// Sealed weights would never be revealed.
+    #[error("subnet {netuid} has no epochs: its tempo is 0, and nothing would ever be revealed")]
+    NoEpochs {
+        /// The subnet.
+        netuid: u16,
+    },
     /// Work on another thread was lost.
     #[error("a task of the validator failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -134,7 +142,7 @@ impl Validator {
         finished: impl Fn() + Send,
     ) -> Result<(), ValidatorError> {
         loop {
-            let done = match self.ledger.last_round().await? {
+            let done = match self.ledger.records().last_round().await? {
                 Some((round, progress)) if progress.finished() => round.number,
                 Some((round, _)) => round.number - 1,
                 None => 0,
@@ -159,7 +167,7 @@ impl Validator {
 
     /// Finish the round that is under way, or the next one.
     async fn round(&mut self) -> Result<(), ValidatorError> {
-        let (round, progress) = match self.ledger.last_round().await? {
+        let (round, progress) = match self.ledger.records().last_round().await? {
             Some((round, progress)) if !progress.finished() => (round, progress),
             last => {
                 let round = self.open(last.map(|(round, _)| round)).await?;
@@ -256,109 +264,134 @@ impl Validator {
             .collect();
         let sample = Digest::of(&item_bytes);
         // Entries come in the order of their commitments, and so do the rows: whoever is in them was earlier.
-        let mut rows = self.ledger.evaluations(round.number).await?;
+        let mut rows = self.ledger.records().evaluations(round.number).await?;
         let known: BTreeSet<AccountId> = rows.iter().map(|row| row.hotkey).collect();
         for entry in entries
             .iter()
             .filter(|entry| !known.contains(&entry.hotkey))
         {
-            let (artefact, bytes, mut judged) = match &entry.claim {
-                Err(refused) => (refused.artefact, 0, unjudged(&refused.reason)),
-                Ok(claim) => {
-                    let (bytes, judged) = self.fetch_and_judge(claim.digest, &items, seed).await?;
-                    (Some(claim.digest), bytes, judged)
-                }
-            };
-            if let Some(reason) = copied(&rows, &judged) {
-                judged.judgement = Judgement::failed(Verdict::Refused, reason);
-            }
-            let (score, metrics) = match judged.judgement.score {
-                Some(score) => (score.score, score.metrics),
-                None => (0.0, BTreeMap::new()),
-            };
-            let row = Evaluation {
+            let mut row = Evaluation {
                 round: round.number,
                 hotkey: entry.hotkey,
                 commit_block: entry.block,
                 extrinsic_index: entry.extrinsic_index,
-                artefact,
+                artefact: None,
                 sample,
-                bytes,
+                bytes: 0,
                 engine: ENGINE.to_owned(),
-                outcome: judged.judgement.outcome,
-                reason: judged.judgement.reason,
-                score,
-                metrics,
-                canonical: judged.canonical,
-                portrait: judged.portrait,
+                outcome: Verdict::Refused,
+                reason: None,
+                score: 0.0,
+                metrics: BTreeMap::new(),
+                canonical: None,
+                portrait: Portrait::default(),
+                evidence: Vec::new(),
+                seconds: 0.0,
             };
+            let judgement = match &entry.claim {
+                Err(refused) => {
+                    row.artefact = refused.artefact;
+                    Judgement::failed(Verdict::Refused, &refused.reason)
+                }
+                Ok(claim) => {
+                    row.artefact = Some(claim.digest);
+                    self.examine(&mut row, claim.digest, &items, seed, &rows)
+                        .await?
+                }
+            };
+            row.outcome = judgement.outcome;
+            row.reason = judgement.reason;
+            if let Some(score) = judgement.score {
+                row.score = score.score;
+                row.metrics = score.metrics;
+                row.evidence = score.evidence;
+            }
             self.record(Event::Evaluated(row.clone())).await?;
             rows.push(row);
         }
         Ok(())
     }
 
-    async fn fetch_and_judge(
+    /// Fetch and judge the model that a row is about, unless it is somebody else's. What is seen on the way is written
+    /// into the row. `earlier` are the rows before it.
+    async fn examine(
         &mut self,
+        row: &mut Evaluation,
         digest: Digest,
         items: &[usize],
         seed: Seed,
-    ) -> Result<(u64, Judged), ValidatorError> {
-        let limit = self.setup.competition.limits().bytes;
-        let store = self.setup.store.clone();
-        let fetched = tokio::task::spawn_blocking(move || store.get(&digest.0, limit)).await?;
-        let model = match fetched {
+        earlier: &[Evaluation],
+    ) -> Result<Judgement, ValidatorError> {
+        let copy = |reason| Judgement::failed(Verdict::Refused, reason);
+        let owner = self
+            .ledger
+            .records()
+            .owner(row.committed(), digest, None)
+            .await?;
+        if let Some(owner) = owner {
+            return Ok(copy(copied(&owner, "this file")));
+        }
+        let model = match self.fetch(digest, row).await? {
             Ok(model) => model,
-            Err(StoreError::Io { path, source }) => {
-                return Err(StoreError::Io { path, source }.into());
-            }
-            Err(StoreError::TooLarge { size, limit, .. }) => {
-                let reason = format!("the file has {size} bytes; at most {limit} are allowed");
-                let judgement = Judgement::failed(Verdict::TooLarge, &reason);
-                let judged = Judged {
-                    judgement,
-                    ..unjudged(&reason)
-                };
-                return Ok((size, judged));
-            }
-            Err(StoreError::Missing { .. }) => {
-                let reason = "the store has no file of this digest";
-                return Ok((0, unjudged(reason)));
-            }
-            Err(StoreError::Damaged { .. }) => {
-                let reason = "the stored file is not the one that was committed";
-                return Ok((0, unjudged(reason)));
-            }
+            Err(judgement) => return Ok(judgement),
         };
         let competition = self.setup.competition.clone();
-        let sandbox = &self.setup.sandbox;
-        let judged = sandbox.judge(competition, &model, items, seed).await?;
+        let judged = self.setup.sandbox.judge(competition, &model, items).await?;
         if let Some(weakness) = judged.weakness.filter(|_| !self.degraded) {
             self.degraded = true;
             let reason = weakness.to_owned();
             self.setup.events.emit(&Event::SandboxDegraded { reason });
         }
-        Ok((model.len() as u64, judged))
+        row.canonical = judged.canonical;
+        row.seconds = judged.seconds;
+        if judged.judgement.outcome != Verdict::Scored {
+            return Ok(judged.judgement);
+        }
+        let competition = &self.setup.competition;
+        let classes: Vec<usize> = items.iter().map(|&item| competition.class(item)).collect();
+        row.portrait = Portrait::new(&judged.answers, &classes, seed);
+        let owner = self
+            .ledger
+            .records()
+            .owner(row.committed(), digest, judged.canonical)
+            .await?;
+        let alike = likeness::first_alike(&row.portrait, earlier);
+        Ok(match (owner, alike) {
+            (Some(owner), _) => copy(copied(&owner, "the same network in another file")),
+            (None, Some((owner, likeness))) => {
+                let how = format!("a model that answers alike (likeness {likeness:.4})");
+                copy(copied(owner, &how))
+            }
+            (None, None) => judged.judgement,
+        })
     }
 
-    /// What the competition gives each hotkey after this round.
-    async fn shares(
+    /// The model of this digest, or the judgement that there is none to run.
+    async fn fetch(
         &self,
-        round: &Round,
-        entries: &[Entry],
-    ) -> Result<BTreeMap<AccountId, f64>, ValidatorError> {
-        let scores = self.ledger.scores(round.number, reward::HISTORY).await?;
-        let standings: Vec<Standing> = entries
-            .iter()
-            .map(|entry| Standing {
-                hotkey: entry.hotkey,
-                average: scores
-                    .get(&entry.hotkey)
-                    .map_or(0.0, |s| reward::average(s)),
-                committed: (entry.block, entry.extrinsic_index),
-            })
-            .collect();
-        Ok(self.setup.competition.shares(&standings))
+        digest: Digest,
+        row: &mut Evaluation,
+    ) -> Result<Result<Vec<u8>, Judgement>, ValidatorError> {
+        let limit = self.setup.competition.limits().bytes;
+        let store = self.setup.store.clone();
+        let fetched = tokio::task::spawn_blocking(move || store.get(&digest.0, limit)).await?;
+        let refused = |reason| Ok(Err(Judgement::failed(Verdict::Refused, reason)));
+        match fetched {
+            Ok(model) => {
+                row.bytes = model.len() as u64;
+                Ok(Ok(model))
+            }
+            Err(StoreError::TooLarge { size, limit, .. }) => {
+                row.bytes = size;
+                let reason = format!("the file has {size} bytes; at most {limit} are allowed");
+                Ok(Err(Judgement::failed(Verdict::TooLarge, reason)))
+            }
+            Err(StoreError::Missing { .. }) => refused("the store has no file of this digest"),
+            Err(StoreError::Damaged { .. }) => {
+                refused("the stored file is not the one that was committed")
+            }
+            Err(error @ StoreError::Io { .. }) => Err(error.into()),
+        }
     }
 
     /// Bring the round's weights into a block and say in which; none when nobody is worth a weight.
@@ -411,28 +444,66 @@ impl Validator {
             hotkey,
             ..
         } = &self.setup;
-        let entries = self.entries(round).await?;
-        let shares = self.shares(round, &entries).await?;
-        let metagraph = client.finalized().await?.metagraph(*netuid).await?;
-        let weights = metagraph.weights_for(&shares)?;
-        if weights.uids.is_empty() {
+        let competition = &self.setup.competition;
+        let past = self
+            .ledger
+            .records()
+            .past(
+                round.number,
+                competition.history(),
+                self.setup.sample_source,
+            )
+            .await?;
+        let shares = competition.shares(&past);
+        let state = client.finalized().await?;
+        let (metagraph, settings) =
+            tokio::try_join!(state.metagraph(*netuid), state.hyperparameters(*netuid))?;
+        let limits = settings.weight_limits();
+        let Weights { uids, weights, .. } = metagraph.weights_for(&shares, limits)?;
+        if uids.is_empty() {
             return Ok(None);
         }
-        let call = Call::set_weights(*netuid, &weights.uids, &weights.weights, VERSION_KEY);
+        let call = match settings.commit_reveal_enabled {
+            false => Call::set_weights(*netuid, &uids, &weights, VERSION_KEY),
+            true => self.sealed(&state, &uids, &weights).await?,
+        };
         let transaction = client.prepare(call, hotkey.as_ref()).await?;
-        let by_hotkey = weights
-            .uids
-            .iter()
-            .zip(&weights.weights)
-            .filter_map(|(&uid, &weight)| Some((metagraph.hotkey(uid)?, weight)))
-            .collect();
+        let basis = Basis {
+            shares,
+            registered: metagraph.hotkeys.iter().copied().collect(),
+            limits,
+        };
+        let weights = basis.weights()?;
         self.record(Event::WeightsSigned {
             round: round.number,
-            weights: by_hotkey,
+            basis: Some(basis),
+            weights,
             transaction: transaction.clone(),
         })
         .await?;
         Ok(Some(transaction))
+    }
+
+    /// Weights that the chain itself reveals when the beacon's round has come: there is nothing that a validator which
+    /// was stopped could forget to reveal.
+    async fn sealed(
+        &self,
+        state: &ChainState,
+        uids: &[u16],
+        weights: &[u16],
+    ) -> Result<Call, ValidatorError> {
+        let netuid = self.setup.netuid;
+        let (beacon, block_time) = tokio::try_join!(state.beacon(), state.block_time())?;
+        let round = state.reveal_round(netuid, &beacon, block_time).await?;
+        Ok(Call::commit_sealed_weights(
+            netuid,
+            self.setup.hotkey.account(),
+            uids,
+            weights,
+            VERSION_KEY,
+            &beacon.public_key,
+            round.ok_or(ValidatorError::NoEpochs { netuid })?,
+        )?)
     }
 
     /// Wait until an epoch after `weights_block` has run; its block.
@@ -449,37 +520,12 @@ impl Validator {
     }
 }
 
-/// A submission that is refused without having been run.
-fn unjudged(reason: &str) -> Judged {
-    Judged {
-        judgement: Judgement::failed(Verdict::Refused, reason),
-        canonical: None,
-        portrait: Portrait::default(),
-        weakness: None,
-    }
-}
-
-/// Whose copy a scored model is, among the models that were scored before it.
-fn copied(earlier: &[Evaluation], judged: &Judged) -> Option<String> {
-    judged.judgement.score.as_ref()?;
-    let owners = earlier.iter().filter(|row| row.outcome == Verdict::Scored);
-    let of = |owner: &Evaluation, how: &str| {
-        format!(
-            "a copy: {} committed {how} earlier, in block {}",
-            owner.hotkey, owner.commit_block
-        )
-    };
-    for owner in owners {
-        if owner.canonical.is_some() && owner.canonical == judged.canonical {
-            return Some(of(owner, "the same network in another file"));
-        }
-        let likeness = owner.portrait.likeness(&judged.portrait);
-        if let Some(likeness) = likeness.filter(|&likeness| likeness >= likeness::COPY) {
-            let how = format!("a model that answers alike (likeness {likeness:.4})");
-            return Some(of(owner, &how));
-        }
-    }
-    None
+/// That somebody's submission is a copy of the owner's.
+fn copied(owner: &Evaluation, what: &str) -> String {
+    format!(
+        "a copy: {} committed {what} earlier, in block {}",
+        owner.hotkey, owner.commit_block
+    )
 }
 
 async fn block_hash(state: &ChainState, number: u64) -> Result<H256, ReadError> {

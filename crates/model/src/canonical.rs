@@ -131,26 +131,28 @@ fn of_tensor(tensor: &TensorProto) -> Digest {
     hash.part(&tensor.data_type.to_le_bytes());
     let dims: Vec<u8> = tensor.dims.iter().flat_map(|d| d.to_le_bytes()).collect();
     hash.part(&dims);
-    let typed = match tensor.element_type() {
-        Some(ElementType::Float) => tensor
-            .to_f32()
-            .ok()
-            .map(|values| values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        Some(ElementType::Int64) => tensor
-            .to_i64()
-            .ok()
-            .map(|values| values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        _ => None,
+    // Most weights stand in `raw_data`, which is hashed as it lies: a copy of a large model would cost its memory again.
+    let typed = match (tensor.element_type(), &tensor.raw_data) {
+        (Some(ElementType::Float | ElementType::Int64), Some(raw)) => {
+            hash.part(raw);
+            return hash.finish();
+        }
+        (Some(ElementType::Float), None) => little_endian(&tensor.float_data, |x| x.to_le_bytes()),
+        (Some(ElementType::Int64), None) => little_endian(&tensor.int64_data, |x| x.to_le_bytes()),
+        _ => {
+            let mut plain = tensor.clone();
+            plain.name.clear();
+            plain.doc_string.clear();
+            plain.metadata_props.clear();
+            plain.encode_to_vec()
+        }
     };
-    let elements: Vec<u8> = typed.unwrap_or_else(|| {
-        let mut plain = tensor.clone();
-        plain.name.clear();
-        plain.doc_string.clear();
-        plain.metadata_props.clear();
-        plain.encode_to_vec()
-    });
-    hash.part(&elements);
+    hash.part(&typed);
     hash.finish()
+}
+
+fn little_endian<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| bytes(value)).collect()
 }
 
 /// A digest over parts, each preceded by its length.

@@ -1,6 +1,6 @@
 //! A subnet at one block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use agon_keys::AccountId;
 use serde::{Deserialize, Serialize};
 use subxt::ext::scale_decode::DecodeAsType;
 
-use crate::{ChainState, H256, ReadError};
+use crate::{BadScore, ChainState, H256, ReadError, WeightLimits, weigh};
 
 const SUBTENSOR: &str = "SubtensorModule";
 
@@ -107,16 +107,6 @@ pub struct Weights {
     pub unknown: Vec<AccountId>,
 }
 
-/// A score that is no weight.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("the score of {hotkey} is {score}; a score must be finite and not negative")]
-pub struct BadScore {
-    /// Whose score.
-    pub hotkey: AccountId,
-    /// The score.
-    pub score: f64,
-}
-
 impl Metagraph {
     /// Checks that the columns belong together.
     ///
@@ -182,38 +172,27 @@ impl Metagraph {
         self.hotkeys.get(usize::from(uid)).copied()
     }
 
-    /// Turns scores by hotkey into weights by uid, as Bittensor's SDK does: divided by the largest,
-    /// times 65535, rounded to the nearest (ties to even); what rounds to 0 is left out. Scores are
-    /// kept by hotkey and turned only here because a uid passes to another hotkey.
+    /// Turns scores by hotkey into weights by uid ([`weigh`]). Scores are kept by hotkey and turned only here because a
+    /// uid passes to another hotkey.
     ///
     /// # Errors
     /// When a score is negative, infinite or not a number.
-    pub fn weights_for(&self, scores: &BTreeMap<AccountId, f64>) -> Result<Weights, BadScore> {
-        let mut known = BTreeMap::new();
-        let mut unknown = Vec::new();
-        for (&hotkey, &score) in scores {
-            if !score.is_finite() || score < 0.0 {
-                return Err(BadScore { hotkey, score });
-            }
-            match self.uid_of(&hotkey) {
-                Some(uid) => {
-                    known.insert(uid, score);
-                }
-                None => unknown.push(hotkey),
-            }
-        }
-        let largest = known.values().copied().fold(0.0, f64::max);
-        let (uids, weights) = known
+    pub fn weights_for(
+        &self,
+        scores: &BTreeMap<AccountId, f64>,
+        limits: WeightLimits,
+    ) -> Result<Weights, BadScore> {
+        let registered: BTreeSet<AccountId> = self.hotkeys.iter().copied().collect();
+        let weights = weigh(scores, &registered, limits)?;
+        let by_uid: BTreeMap<u16, u16> = weights
             .into_iter()
-            // With all scores 0 there is nothing to divide by, and nothing to set.
-            .filter(|(_, score)| *score > 0.0)
-            .map(|(uid, score)| (uid, (score / largest * 65535.0).round_ties_even() as u16))
-            .filter(|(_, weight)| *weight > 0)
-            .unzip();
+            .filter_map(|(hotkey, weight)| Some((self.uid_of(&hotkey)?, weight)))
+            .collect();
+        let unknown = scores.keys().filter(|hotkey| !registered.contains(hotkey));
         Ok(Weights {
-            uids,
-            weights,
-            unknown,
+            unknown: unknown.copied().collect(),
+            uids: by_uid.keys().copied().collect(),
+            weights: by_uid.into_values().collect(),
         })
     }
 }
@@ -549,17 +528,26 @@ mod tests {
             (account(3), 1e-9),
             (account(77), 9.0),
         ]);
-        let weights = metagraph.weights_for(&scores).unwrap();
+        let weights = metagraph.weights_for(&scores, WeightLimits::NONE).unwrap();
         // The unknown hotkey's score does not press the others down; 32767.5 rounds to even.
         assert_eq!(weights.uids, [0, 2]);
         assert_eq!(weights.weights, [65535, 32768]);
         assert_eq!(weights.unknown, [account(77)]);
 
         let nothing = BTreeMap::from([(account(0), 0.0)]);
-        assert_eq!(metagraph.weights_for(&nothing), Ok(Weights::default()));
+        assert_eq!(
+            metagraph.weights_for(&nothing, WeightLimits::NONE),
+            Ok(Weights::default())
+        );
         // The smallest number there is must not become a division by zero.
         let tiny = BTreeMap::from([(account(0), f64::from_bits(1))]);
-        assert_eq!(metagraph.weights_for(&tiny).unwrap().weights, [65535]);
+        assert_eq!(
+            metagraph
+                .weights_for(&tiny, WeightLimits::NONE)
+                .unwrap()
+                .weights,
+            [65535]
+        );
     }
 
     #[test]
@@ -567,7 +555,10 @@ mod tests {
         let metagraph = Metagraph::new(columns(1)).unwrap();
         for score in [f64::NAN, f64::INFINITY, -0.1] {
             let scores = BTreeMap::from([(account(0), score)]);
-            assert!(metagraph.weights_for(&scores).is_err(), "{score}");
+            assert!(
+                metagraph.weights_for(&scores, WeightLimits::NONE).is_err(),
+                "{score}"
+            );
         }
     }
 

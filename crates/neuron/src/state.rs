@@ -12,7 +12,7 @@ use subxt::ext::scale_decode::DecodeAsType;
 use subxt::storage::PrefixOf;
 
 use crate::connection::{Config, Connection, ReadError};
-use crate::{ChainClient, H256};
+use crate::{ChainClient, H256, WeightLimits};
 
 pub(crate) const SUBTENSOR: &str = "SubtensorModule";
 
@@ -69,6 +69,16 @@ pub struct Hyperparameters {
     pub immunity_period: u16,
     /// The price of a registration now, in rao.
     pub burn: u64,
+}
+
+impl Hyperparameters {
+    /// What the subnet asks of weights.
+    pub fn weight_limits(&self) -> WeightLimits {
+        WeightLimits {
+            least: self.min_allowed_weights,
+            largest: f64::from(self.max_weights_limit) / 65535.0,
+        }
+    }
 }
 
 #[derive(DecodeAsType)]

@@ -107,7 +107,9 @@ pub enum ExecuteError {
         reason: String,
     },
     /// The values of this many samples do not fit into memory; the node is where it ended.
-    #[error("{0}: out of memory")]
+    #[error(
+        "{0}: one sample does not fit into memory; take smaller images or a smaller network, or allow more memory"
+    )]
     Memory(String),
     /// The library gave up inside a node; its checks came before ours.
     #[error("{node}: the engine failed: {message}")]

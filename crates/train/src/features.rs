@@ -17,9 +17,10 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::engine::{Device, DeviceError, Engine, ExecuteError, Gradient};
+use crate::engine::{DeviceError, Engine, ExecuteError, Gradient};
 use crate::examples::{Array, Batch, Examples};
 use crate::loss::Targets;
+use crate::options::FitOptions;
 use crate::program::{CompileError, Moments, Program, Weights};
 use crate::seed::{self, Part};
 
@@ -142,16 +143,17 @@ impl<'a> FrozenTrunk<'a> {
     /// Prepares both parts. `weights` are the whole network's; `views` and `seed` are of the training samples.
     pub fn new(
         cut: &'a Cut,
-        device: Device,
+        options: &FitOptions,
         memory: u64,
         weights: &Weights,
-        [training, selection]: [&'a dyn Examples; 2],
-        (seed, views): (Option<u64>, usize),
+        training: &'a dyn Examples,
+        selection: &'a dyn Examples,
         directory: &Path,
     ) -> Result<Self, DeviceError> {
-        let views = match seed {
-            Some(_) => views,
-            None => 1,
+        let device = options.device;
+        let (seed, views) = match options.augment {
+            true => (Some(options.seed), options.frozen_views),
+            false => (None, 1),
         };
         Ok(Self {
             trunk: Engine::on(&cut.trunk, device)?,

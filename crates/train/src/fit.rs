@@ -260,14 +260,11 @@ pub fn fit(
     let features = match &cut {
         Some(cut) if state.history.len() < options.frozen_epochs => Some(FrozenTrunk::new(
             cut,
-            options.device,
+            options,
             memory,
             &state.weights,
-            [task.training, task.selection],
-            (
-                options.augment.then_some(options.seed),
-                options.frozen_views,
-            ),
+            task.training,
+            task.selection,
             checkpoints.directory,
         )?),
         _ => None,

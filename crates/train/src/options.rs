@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Device;
 use crate::loss::Loss;
 
-/// The settings of [`fit`](crate::fit::fit). All but `threads` and `memory` are part of the result and of every
-/// checkpoint.
+/// The settings of [`fit`](crate::fit::fit). All but `threads` and `memory` are part of every checkpoint. The result
+/// depends on `memory` only where a batch does not fit into it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitOptions {
@@ -57,7 +57,8 @@ pub struct FitOptions {
     #[serde(skip)]
     pub threads: Option<usize>,
     /// Bytes for the values that a training step keeps until its way back. `None`: on the processor half of what is
-    /// free, on a graphics card as many as it gives.
+    /// free, on a graphics card as many as it gives. Where a batch needs more, it is computed in more parts than
+    /// `shards`; that number stays with the checkpoint.
     #[serde(skip)]
     pub memory: Option<u64>,
 }
@@ -164,6 +165,10 @@ impl FitOptions {
             ("threads", self.threads.unwrap_or(1)),
         ] {
             check(value > 0, name, value.to_string(), positive)?;
+        }
+        if let Some(memory) = self.memory {
+            let wanted = "it must be at least one byte";
+            check(memory > 0, "memory", memory.to_string(), wanted)?;
         }
         let fits = self.shards <= self.batch_size;
         check(

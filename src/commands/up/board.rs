@@ -3,7 +3,7 @@
 use super::miners::Role;
 use super::network::Network;
 use agon_arena::event::Event;
-use agon_arena::ledger::{Evaluation, Ledger, LedgerError};
+use agon_arena::ledger::{Evaluation, LedgerError, Records};
 use agon_arena::reward;
 use agon_keys::AccountId;
 use agon_neuron::{ChainState, ReadError};
@@ -33,7 +33,7 @@ pub struct Seen {
 
 impl Seen {
     /// The last rounds of a ledger.
-    pub async fn of(ledger: &Ledger) -> Result<Self, LedgerError> {
+    pub async fn of(ledger: &Records) -> Result<Self, LedgerError> {
         let mut seen = Self::default();
         for (round, progress) in ledger.last_rounds(reward::HISTORY + 1).await? {
             if progress.finished() {

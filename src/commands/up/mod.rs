@@ -245,7 +245,7 @@ impl Run {
             let directory = self.home.validator(&member.name);
             let genesis = network.client.genesis_hash().0;
             let ledger = Ledger::open(&directory, &genesis, tricorder::NAME).await?;
-            let seen = Seen::of(&ledger).await?;
+            let seen = Seen::of(ledger.records()).await?;
             self.board().insert(&member.name, seen);
             let setup = Setup {
                 client: ChainClient::connect(&node.url()).await?,

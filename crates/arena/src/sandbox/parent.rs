@@ -7,8 +7,6 @@ use super::protocol::{
 };
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
-use crate::likeness::Portrait;
-use crate::seed::Seed;
 use agon_model::digest::Digest;
 use agon_model::inference::ENVIRONMENT;
 use agon_model::inspect::{Contract, RefusalKind};
@@ -90,38 +88,30 @@ impl Sandbox {
         Self { program }
     }
 
-    /// Ask `model` every item and score its answers. Portraits of models that were asked the same items under the same
-    /// `seed` can be compared.
+    /// Ask `model` every item and score its answers.
     pub async fn judge(
         &self,
         competition: Arc<dyn Competition>,
         model: &[u8],
         items: &[usize],
-        seed: Seed,
     ) -> Result<Judged, SandboxError> {
         let asking = Asking::default();
         let asked = self.answers(&competition, model, items, &asking).await?;
-        let mut judged = Judged {
-            judgement: Judgement {
-                outcome: Outcome::Scored,
-                reason: None,
-                score: None,
-            },
-            canonical: asked.canonical,
-            portrait: Portrait::default(),
-            weakness: asked.weakness,
-        };
-        match asked.answers {
-            Ok(answers) => {
-                let answers: Vec<Vec<f32>> = answers.into_iter().collect::<Result<_, _>>()?;
-                let classes: Vec<usize> = items.iter().map(|&i| competition.class(i)).collect();
-                judged.portrait = Portrait::new(&answers, &classes, seed);
-                let score = competition.score(items, &answers, model.len() as u64);
-                judged.judgement.score = Some(score);
+        let mut answers = Vec::new();
+        let judgement = match asked.answers {
+            Ok(given) => {
+                answers = given.into_iter().collect::<Result<_, _>>()?;
+                Judgement::scored(competition.score(items, &answers, model.len() as u64))
             }
-            Err(judgement) => judged.judgement = judgement,
-        }
-        Ok(judged)
+            Err(judgement) => judgement,
+        };
+        Ok(Judged {
+            judgement,
+            answers,
+            canonical: asked.canonical,
+            seconds: asked.seconds,
+            weakness: asked.weakness,
+        })
     }
 
     /// Ask `model` every item. Either there is an answer in the place of every item, quantised, or the judgement that
@@ -142,6 +132,7 @@ impl Sandbox {
             return Ok(Asked {
                 answers: Err(refusal(refused.kind, refused.to_string())),
                 canonical: None,
+                seconds: 0.0,
                 weakness: None,
             });
         }
@@ -166,6 +157,7 @@ impl Sandbox {
         let mut asked = Asked {
             answers: Ok(Vec::new()),
             canonical: shares.iter().find_map(|share| share.canonical),
+            seconds: shares.iter().map(|share| share.seconds).sum(),
             weakness: shares.iter().find_map(|share| share.weakness),
         };
         let failures = shares.iter_mut().filter_map(|share| share.failure.take());
@@ -191,6 +183,8 @@ pub struct Asked {
     /// What it computes, whatever its file looks like, if it could be loaded. The child says so: a model that took its
     /// child over may say anything.
     pub canonical: Option<Digest>,
+    /// Processor time of its workers, in seconds.
+    pub seconds: f64,
     /// What the isolation on this machine lacks, if anything.
     pub weakness: Option<&'static str>,
 }
@@ -200,10 +194,12 @@ pub struct Asked {
 pub struct Judged {
     /// Its judgement.
     pub judgement: Judgement,
+    /// Its answer to each item; none unless it was scored.
+    pub answers: Vec<Vec<f32>>,
     /// As in [`Asked`].
     pub canonical: Option<Digest>,
-    /// How it answers; empty where it has no answers.
-    pub portrait: Portrait,
+    /// As in [`Asked`].
+    pub seconds: f64,
     /// As in [`Asked`].
     pub weakness: Option<&'static str>,
 }
@@ -261,6 +257,7 @@ impl Queue {
 struct Share {
     weakness: Option<&'static str>,
     canonical: Option<Digest>,
+    seconds: f64,
     /// By position.
     answers: Vec<(usize, Result<Vec<f32>, SampleError>)>,
     /// Where the model failed (nowhere yet: while it was loaded) and what that means.
@@ -290,8 +287,11 @@ async fn share(
         return Err(SandboxError::Isolation(reason));
     }
     let mut position = None;
-    let asked = worker.ask_all(&queue, &model, &mut position, &mut share);
-    let judgement = match asked.await {
+    let asked = worker
+        .ask_all(&queue, &model, &mut position, &mut share)
+        .await;
+    share.seconds = worker.processor_seconds();
+    let judgement = match asked {
         Ok(()) => return Ok(share),
         Err(Stopped::Judged(judgement)) => judgement,
         Err(Stopped::Late(reason)) => Judgement::failed(Outcome::TooSlow, reason),
@@ -462,6 +462,22 @@ impl Worker {
         let until = self.until(self.budget.sample);
         self.write(inputs, until, slow).await?;
         self.read(MAX_ANSWER, until, slow).await
+    }
+
+    /// Processor time it has used, in seconds; 0 when it is gone already.
+    fn processor_seconds(&self) -> f64 {
+        let used = || {
+            let path = format!("/proc/{}/stat", self.child.id()?);
+            let text = std::fs::read_to_string(path).ok()?;
+            // The name of the program, in brackets, may hold anything; user and system time are the 12th and 13th
+            // field behind it.
+            let (_, fields) = text.rsplit_once(')')?;
+            let times = fields.split_whitespace().skip(11).take(2);
+            let ticks: Option<Vec<u64>> = times.map(|ticks| ticks.parse().ok()).collect();
+            Some(ticks?.into_iter().sum::<u64>())
+        };
+        let second = rustix::param::clock_ticks_per_second().max(1);
+        used().unwrap_or(0) as f64 / second as f64
     }
 
     fn until(&self, allowance: Duration) -> Instant {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use agon_neuron::{Call, ChainClient, Commitment, Outcome, Value};
+use agon_neuron::{Call, ChainClient, Commitment, Outcome, Value, WeightLimits};
 
 use crate::world::*;
 
@@ -76,7 +76,7 @@ async fn a_subnet_from_its_creation_to_an_epoch() {
     assert!(metagraph.block_at_registration[1] > metagraph.block_at_registration[0]);
 
     let scores = BTreeMap::from([(hotkey("miner"), 0.8), (hotkey("stranger"), 1.0)]);
-    let weights = metagraph.weights_for(&scores).unwrap();
+    let weights = metagraph.weights_for(&scores, WeightLimits::NONE).unwrap();
     assert_eq!(weights.unknown, [hotkey("stranger")]);
     let version = hyperparameters.weights_version_key;
     let call = Call::set_weights(netuid, &weights.uids, &weights.weights, version);

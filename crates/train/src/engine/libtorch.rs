@@ -182,8 +182,7 @@ impl Backend for Libtorch {
         // Running statistics that take over everything of this batch are its own.
         let mean = scale.detach().zeros_like();
         let variance = mean.zeros_like();
-        let options = (true, 1.0, epsilon, true);
-        let (training, momentum, epsilon, cudnn) = options;
+        let (training, momentum, cudnn) = (true, 1.0, true);
         let normalised = x.0.batch_norm(
             Some(&scale),
             Some(&bias),

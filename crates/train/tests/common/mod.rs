@@ -1,6 +1,8 @@
 //! Graphs and samples for the tests.
 #![allow(dead_code)] // every test file uses a part of it
 
+pub mod cases;
+
 use agon_model::builder::{Convolution, GraphBuilder};
 use agon_model::proto::{
     AttributeProto, DimensionProto, ElementType, GraphProto, ModelProto, NodeProto,

@@ -11,10 +11,10 @@ pub mod parts;
 pub mod recipe;
 mod score;
 
-pub use score::score;
+pub use score::{robust_score, score};
 
 use crate::competition::{Budget, Competition, SampleError, Score};
-use crate::reward::{self, Standing};
+use crate::reward::{self, Past, Scoring, robust};
 use crate::seed::Seed;
 use agon_dataset::cache::DecodedImages;
 use agon_dataset::image::JUDGING_SIDE;
@@ -41,6 +41,7 @@ pub struct Tricorder {
     records: Vec<Record>,
     sample: usize,
     budget: Budget,
+    scoring: Scoring,
 }
 
 impl Tricorder {
@@ -55,7 +56,13 @@ impl Tricorder {
                 sample: Duration::from_secs(20),
                 total: Duration::from_secs(1800),
             },
+            scoring: Scoring::Original,
         }
+    }
+
+    /// The same competition under other rules.
+    pub fn with_scoring(self, scoring: Scoring) -> Self {
+        Self { scoring, ..self }
     }
 
     /// The same competition with another budget for each run.
@@ -141,10 +148,53 @@ impl Competition for Tricorder {
             .iter()
             .map(|answer| metrics::argmax(answer).unwrap_or(0))
             .collect();
-        score(&labels, &predictions, bytes)
+        let mut score = match self.scoring {
+            Scoring::Original => score(&labels, &predictions, bytes),
+            Scoring::Robust => robust_score(&labels, &predictions, bytes),
+        };
+        score.evidence = evidence(&labels, &predictions);
+        score
     }
 
-    fn shares(&self, standings: &[Standing]) -> BTreeMap<AccountId, f64> {
-        reward::shares_by_rank(standings)
+    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
+        match self.scoring {
+            Scoring::Original => reward::shares_by_place(&reward::order_by_average(rounds)),
+            Scoring::Robust => robust::smoothed(rounds.iter().map(|past| {
+                let order = robust::order(past, robust::MARGIN, |row, picks| {
+                    let (labels, predictions) = from_evidence(&row.evidence, picks);
+                    robust_score(&labels, &predictions, row.bytes).score
+                });
+                (past, reward::shares_by_place(&order))
+            })),
+        }
+    }
+}
+
+/// Label and prediction of each sample in one number.
+fn evidence(labels: &[usize], predictions: &[usize]) -> Vec<f32> {
+    let pairs = labels.iter().zip(predictions);
+    pairs
+        .map(|(label, prediction)| (label * CLASSES + prediction) as f32)
+        .collect()
+}
+
+/// The labels and predictions of the samples at some positions of [`evidence`].
+fn from_evidence(evidence: &[f32], picks: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let coded = picks.iter().map(|&at| evidence[at] as usize);
+    coded
+        .map(|pair| (pair / CLASSES % CLASSES, pair % CLASSES))
+        .unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_holds_labels_and_predictions() {
+        let (labels, predictions) = ([0, 10, 7], [10, 0, 7]);
+        let evidence = evidence(&labels, &predictions);
+        let (some, answers) = from_evidence(&evidence, &[1, 1, 2]);
+        assert_eq!((some, answers), (vec![10, 10, 7], vec![0, 0, 7]));
     }
 }

@@ -21,10 +21,28 @@ pub fn score(labels: &[usize], predictions: &[usize], bytes: u64) -> Score {
     score_of(&confusion, bytes)
 }
 
+/// The same over the classes that occur among the labels: an absent class costs nobody its share of WF1, and a group
+/// without classes has no weight. So a model that is right everywhere has the score 1 on every sample.
+pub fn robust_score(labels: &[usize], predictions: &[usize], bytes: u64) -> Score {
+    let confusion = Confusion::new(CLASSES, labels, predictions)
+        .expect("labels and predictions come in pairs and below eleven");
+    let occurs = |class: &usize| labels.contains(class);
+    let present = GROUPS.map(|(risk, weight)| {
+        let classes: Vec<usize> = members(risk).into_iter().filter(occurs).collect();
+        (if classes.is_empty() { 0.0 } else { weight }, classes)
+    });
+    assemble(&confusion, &present, bytes)
+}
+
 /// The same from the counts of eleven classes.
 pub(super) fn score_of(confusion: &Confusion, bytes: u64) -> Score {
+    let all = GROUPS.map(|(risk, weight)| (weight, members(risk)));
+    assemble(confusion, &all, bytes)
+}
+
+fn assemble(confusion: &Confusion, groups: &[(f64, Vec<usize>)], bytes: u64) -> Score {
     let accuracy = six_decimals(confusion.accuracy());
-    let weighted_f1 = six_decimals(weighted_f1(&confusion.f1()));
+    let weighted_f1 = six_decimals(weighted_f1(&confusion.f1(), groups));
     let efficiency = six_decimals(efficiency(bytes));
     Score {
         score: combine(accuracy, weighted_f1, efficiency),
@@ -37,6 +55,7 @@ pub(super) fn score_of(confusion: &Confusion, bytes: u64) -> Score {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         ),
+        evidence: Vec::new(),
     }
 }
 
@@ -44,12 +63,14 @@ fn combine(accuracy: f64, weighted_f1: f64, efficiency: f64) -> f64 {
     0.9 * (0.5 * accuracy + 0.5 * weighted_f1) + 0.1 * efficiency
 }
 
-fn weighted_f1(f1: &[f64]) -> f64 {
-    let members = GROUPS.map(|(risk, weight)| (weight, members(risk)));
-    let groups = members.each_ref().map(|(weight, classes)| Group {
-        weight: *weight,
-        classes,
-    });
+fn weighted_f1(f1: &[f64], groups: &[(f64, Vec<usize>)]) -> f64 {
+    let groups: Vec<Group<'_>> = groups
+        .iter()
+        .map(|(weight, classes)| Group {
+            weight: *weight,
+            classes,
+        })
+        .collect();
     grouped_mean(f1, &groups)
 }
 
@@ -111,7 +132,8 @@ mod tests {
     #[test]
     fn the_golden_f1_vector() {
         let f1 = [0.5, 0.8, 0.3, 0.6, 0.4, 0.2, 0.1, 0.7, 0.9, 0.35, 0.45];
-        let weighted = six_decimals(weighted_f1(&f1));
+        let all = GROUPS.map(|(risk, weight)| (weight, members(risk)));
+        let weighted = six_decimals(weighted_f1(&f1, &all));
         assert_eq!(weighted, 0.490972);
         assert!((combine(0.62, weighted, 1.0) - 0.5999374).abs() < 1e-9);
     }
@@ -125,6 +147,17 @@ mod tests {
         assert_eq!(result.metrics["balanced_accuracy"], 1.0);
         let weighted = (3.0 * 0.25 + 1.0 * 0.25) / 6.0;
         assert!((result.metrics["weighted_f1"] - six_decimals(weighted)).abs() < 1e-12);
+        assert_eq!(robust_score(&labels, &labels, 1000).score, 1.0);
+    }
+
+    #[test]
+    fn over_the_classes_that_occur_groups_keep_their_weights() {
+        // NV (benign) half right, MEL (high risk) all right; BCC is only ever guessed.
+        let result = robust_score(&[8, 8, 7, 7], &[8, 1, 7, 7], 1000);
+        let nevus = 2.0 * 0.5 / 1.5;
+        let weighted = six_decimals((3.0 * 1.0 + 1.0 * nevus) / 4.0);
+        assert!((result.metrics["weighted_f1"] - weighted).abs() < 1e-12);
+        assert_eq!(result.metrics["accuracy"], 0.75);
     }
 
     #[test]
