@@ -3,6 +3,7 @@
 mod chain;
 mod data;
 mod evaluate;
+mod judging;
 mod neuron;
 pub mod node;
 mod train;
@@ -11,6 +12,7 @@ mod wallet;
 pub use chain::*;
 pub use data::*;
 pub use evaluate::*;
+pub use judging::*;
 pub use neuron::*;
 pub use train::*;
 pub use wallet::*;
@@ -58,6 +60,12 @@ pub enum Command {
     Train(Train),
     /// Judge models on labelled data as the validators do, and compare them.
     Evaluate(Evaluate),
+    /// Judge what miners have committed, round after round, and set weights.
+    Validator(Validator),
+    /// Make a validator's weights again, hand its past on, compare two validators.
+    Ledger(Ledger),
+    /// Show what a validator saw: the last round, a submission's life, the reasons.
+    Board(Board),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }
@@ -116,6 +124,9 @@ pub struct Up {
     /// Multiply the miners' training epochs, for a quicker or a better run.
     #[arg(long = "training.effort", value_name = "X", default_value_t = 1.0, value_parser = effort)]
     pub training_effort: f64,
+    /// By which rules scores become weights.
+    #[arg(long, value_enum, default_value_t)]
+    pub scoring: ScoringRules,
     /// Print one JSON document at the end and nothing else on standard output.
     #[arg(long)]
     pub json: bool,

@@ -12,6 +12,7 @@ mod memory;
 mod metrics;
 mod printer;
 mod settings;
+mod talk;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -44,6 +45,11 @@ fn main() -> ExitCode {
         Command::Data(data) => runtime.block_on(commands::data::run(data)),
         Command::Train(train) => runtime.block_on(commands::train::run(train)),
         Command::Evaluate(evaluate) => runtime.block_on(commands::evaluate::run(evaluate)),
+        Command::Validator(validator) => {
+            runtime.block_on(commands::validator::run(validator, &arguments.logging))
+        }
+        Command::Ledger(ledger) => runtime.block_on(commands::ledger::run(ledger)),
+        Command::Board(board) => runtime.block_on(commands::board::run(board)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

@@ -321,6 +321,8 @@ async fn judge(
         store,
         sandbox: Sandbox::new(common::AGON.into()),
         sample_source: SampleSource::Fixed(1),
+        stake_limit: None,
+        sets_weights: true,
         events: silent("validator"),
     };
     let mut running = Validator::new(setup, ledger);

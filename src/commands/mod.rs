@@ -1,10 +1,12 @@
 //! One module a command. A command reads what was typed, calls the crates and prints.
 
 pub mod axon;
+pub mod board;
 pub mod commitment;
 pub mod data;
 pub mod doctor;
 pub mod evaluate;
+pub mod ledger;
 pub mod node;
 pub mod query;
 mod session;
@@ -12,5 +14,6 @@ pub mod stake;
 pub mod subnet;
 pub mod train;
 pub mod up;
+pub mod validator;
 pub mod wallet;
 pub mod weights;

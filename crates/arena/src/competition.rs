@@ -1,7 +1,7 @@
 //! What a new model competition implements; the loops know it only through this trait.
 
 use crate::ledger::Outcome;
-use crate::reward::Past;
+use crate::reward::{Past, Scoring};
 use crate::seed::Seed;
 use agon_keys::AccountId;
 use agon_model::inference::Tensor;
@@ -81,6 +81,9 @@ pub trait Competition: Send + Sync + 'static {
 
     /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score;
+
+    /// By which rules scores become shares.
+    fn scoring(&self) -> Scoring;
 
     /// How many rounds the shares look back on, the one that is paid included.
     fn history(&self) -> usize {

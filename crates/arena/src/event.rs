@@ -146,6 +146,18 @@ pub enum Event {
         /// The round.
         round: u64,
     },
+    /// What follows until the last round that was taken over is another validator's past; see [`crate::snapshot`].
+    SnapshotBegins {
+        /// Hash of the chain's block 0.
+        genesis: H256,
+        /// The competition.
+        competition: String,
+    },
+    /// A round that another validator finished: it counts as past and is not weighed again.
+    RoundTaken {
+        /// The round.
+        round: u64,
+    },
     /// The epoch that pays a round's weights has run.
     RoundPaid {
         /// The round.

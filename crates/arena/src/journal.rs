@@ -19,6 +19,9 @@ pub enum JournalError {
         /// What it said.
         source: std::io::Error,
     },
+    /// Somebody else has it open.
+    #[error("journal {0} is used by another process; stop it first")]
+    Used(PathBuf),
     /// A complete line that is not an event of this version.
     #[error("journal {path}, byte {offset}: {source}; was it written by a newer version?")]
     Line {
@@ -39,7 +42,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Open or create the journal. A last line without its newline was never acknowledged (the
+    /// Open or create the journal, which nobody else has open. A last line without its newline was never acknowledged (the
     /// process was killed while writing it) and is cut off.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let io = |source| JournalError::Io {
@@ -53,6 +56,9 @@ impl Journal {
             .truncate(false)
             .open(path)
             .map_err(io)?;
+        if file.try_lock().is_err() {
+            return Err(JournalError::Used(path.to_owned()));
+        }
         let mut end = 0;
         let mut reader = BufReader::new(&mut file);
         let mut line = Vec::new();
@@ -74,18 +80,43 @@ impl Journal {
         })
     }
 
+    /// Make a journal of these events where there is none yet: all of them are in it or it is not there.
+    pub fn create(path: &Path, events: &[Event]) -> Result<(), JournalError> {
+        let io = |source| JournalError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(io)?;
+        let mut offset = 0;
+        for event in events {
+            let line = line_of(event).map_err(|source| JournalError::Line {
+                path: path.to_owned(),
+                offset,
+                source,
+            })?;
+            offset += line.len() as u64;
+            file.write_all(&line).map_err(io)?;
+        }
+        file.as_file().sync_all().map_err(io)?;
+        file.persist_noclobber(path)
+            .map_err(|error| io(error.error))?;
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(io)
+    }
+
     /// Append one event and sync it. Returns the journal's length after it.
     pub fn append(&mut self, event: &Event) -> Result<u64, JournalError> {
         let io = |source| JournalError::Io {
             path: self.path.clone(),
             source,
         };
-        let mut line = serde_json::to_vec(event).map_err(|source| JournalError::Line {
+        let line = line_of(event).map_err(|source| JournalError::Line {
             path: self.path.clone(),
             offset: self.end,
             source,
         })?;
-        line.push(b'\n');
         self.file.write_all(&line).map_err(io)?;
         self.file.sync_data().map_err(io)?;
         self.end += line.len() as u64;
@@ -116,6 +147,13 @@ impl Journal {
     }
 }
 
+/// An event as a line of a journal.
+pub(crate) fn line_of(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
+    let mut line = serde_json::to_vec(event)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +169,8 @@ mod tests {
         let mut journal = Journal::open(&path).unwrap();
         let first = journal.append(&abstained(1)).unwrap();
         journal.append(&abstained(2)).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Used(_))));
+        drop(journal);
         let journal = Journal::open(&path).unwrap();
         let events: Vec<_> = journal.events_from(0).unwrap();
         assert_eq!(events.len(), 2);
@@ -150,6 +190,7 @@ mod tests {
         let mut journal = Journal::open(&path).unwrap();
         journal.append(&abstained(2)).unwrap();
         assert_eq!(journal.events_from(0).unwrap().len(), 2);
+        drop(journal);
 
         std::fs::write(&path, b"{\"event\":\"from the future\"}\n").unwrap();
         let error = Journal::open(&path).unwrap().events_from(0).unwrap_err();

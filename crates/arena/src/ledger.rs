@@ -202,6 +202,12 @@ impl Ledger {
                 )
                 .bind(*block as i64),
             ),
+            Event::RoundTaken { round } => (
+                *round,
+                sqlx::query(
+                    "UPDATE rounds SET paid_block = cutoff_block WHERE genesis = ? AND competition = ? AND round = ?",
+                ),
+            ),
             Event::Abstained { round } => (
                 *round,
                 sqlx::query(
@@ -233,6 +239,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reward::Scoring;
     use crate::seed::SampleSource;
     use agon_keys::AccountId;
     use agon_model::digest::Digest;
@@ -293,6 +300,7 @@ mod tests {
 
     fn basis() -> Basis {
         Basis {
+            scoring: Scoring::Original,
             shares: BTreeMap::from([(AccountId::from([1; 32]), 0.1 + 0.2)]),
             registered: BTreeSet::from([AccountId::from([1; 32])]),
             limits: WeightLimits::NONE,

@@ -4,7 +4,8 @@
 //! its answers are scored. Everything else is shared and knows no competition by name: the
 //! [`roster`] (who counts), the [`sandbox`] (where a model runs), [`likeness`] (whose copy it is), the
 //! [`ledger`] (what was seen), the
-//! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit.
+//! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit. What
+//! a validator did can be made again and compared ([`replay`]) and handed on ([`snapshot`]).
 //!
 //! What it refuses to do: run or even parse a submitted model in the validator's own process, key
 //! anything by uid, invent weights when nobody is valid, or blame a miner for a failure of ours.
@@ -16,9 +17,11 @@ pub mod journal;
 pub mod ledger;
 pub mod likeness;
 pub mod miner;
+pub mod replay;
 pub mod reward;
 pub mod roster;
 pub mod sandbox;
 pub mod seed;
+pub mod snapshot;
 pub mod subnet;
 pub mod validator;

@@ -9,6 +9,7 @@ pub mod robust;
 use crate::ledger::Evaluation;
 use crate::seed::Seed;
 use agon_keys::AccountId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Shares of the ten best miners.
@@ -22,7 +23,8 @@ const TAIL_SHARE: f64 = 0.005;
 pub const HISTORY: usize = 5;
 
 /// By which rules scores become shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scoring {
     /// Those of the system the competition comes from.
     Original,

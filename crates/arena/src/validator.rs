@@ -16,8 +16,8 @@ use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_model::inference::ENGINE;
 use agon_neuron::{
-    BadScore, Call, ChainClient, ChainState, H256, NoRandomness, Outcome, PrepareError, ReadError,
-    SignedCall, Signer, Weights,
+    BadScore, Call, ChainClient, ChainState, H256, Metagraph, NoRandomness, Outcome, PrepareError,
+    ReadError, SignedCall, Signer, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,6 +60,10 @@ pub struct Setup {
     pub sandbox: Sandbox,
     /// Where the judging samples come from.
     pub sample_source: SampleSource,
+    /// Who has a validator's permit and more stake than this, in rao, is not judged.
+    pub stake_limit: Option<u64>,
+    /// Whether weights are set; else a round ends with its judgements.
+    pub sets_weights: bool,
     /// Who hears of it.
     pub events: Events,
 }
@@ -241,13 +245,25 @@ impl Validator {
     async fn entries(&self, round: &Round) -> Result<Vec<Entry>, ValidatorError> {
         let netuid = self.setup.netuid;
         let state = self.setup.client.at(round.cutoff_hash).await?;
-        let (commitments, metagraph) =
+        let (mut commitments, metagraph) =
             tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
+        commitments.retain(|commitment| !self.validates(&metagraph, commitment.hotkey));
         Ok(roster::roster(
             commitments,
             &metagraph,
             self.setup.competition.name(),
         ))
+    }
+
+    /// Whether a hotkey is a validator's rather than a miner's.
+    fn validates(&self, metagraph: &Metagraph, hotkey: AccountId) -> bool {
+        let Some((limit, uid)) = self.setup.stake_limit.zip(metagraph.uid_of(&hotkey)) else {
+            return false;
+        };
+        let uid = usize::from(uid);
+        let permitted = metagraph.validator_permit.get(uid).copied();
+        let stake = metagraph.stake.get(uid).copied();
+        permitted.unwrap_or(false) && stake.unwrap_or(0) > limit
     }
 
     /// Judge every entry that has no row yet.
@@ -438,6 +454,9 @@ impl Validator {
     }
 
     async fn sign(&mut self, round: &Round) -> Result<Option<SignedCall>, ValidatorError> {
+        if !self.setup.sets_weights {
+            return Ok(None);
+        }
         let Setup {
             client,
             netuid,
@@ -469,6 +488,7 @@ impl Validator {
         };
         let transaction = client.prepare(call, hotkey.as_ref()).await?;
         let basis = Basis {
+            scoring: competition.scoring(),
             shares,
             registered: metagraph.hotkeys.iter().copied().collect(),
             limits,

@@ -1,6 +1,7 @@
 //! The home directory of a network: what is where, what it was made with, and that only one command
 //! uses it at a time.
 
+use crate::args::ScoringRules;
 use crate::failure::Failure;
 use crate::files::write_atomically;
 use anyhow::{Context, anyhow, bail};
@@ -29,6 +30,9 @@ pub struct Manifest {
     pub judging_sample: u32,
     /// Multiplier of the miners' epochs.
     pub training_effort: f64,
+    /// By which rules scores become weights.
+    #[serde(default)]
+    pub scoring: ScoringRules,
     /// What a command with `--rounds` set out to do and has not finished.
     pub open_run: Option<OpenRun>,
 }
@@ -51,6 +55,7 @@ impl Manifest {
         validators: u16,
         judging_sample: u32,
         training_effort: f64,
+        scoring: ScoringRules,
     ) -> Self {
         Self {
             schema: SCHEMA,
@@ -60,6 +65,7 @@ impl Manifest {
             validators,
             judging_sample,
             training_effort,
+            scoring,
             open_run: None,
         }
     }
@@ -79,6 +85,7 @@ impl Manifest {
                 "--training.effort",
                 self.training_effort != other.training_effort,
             ),
+            ("--scoring", self.scoring != other.scoring),
         ]
         .into_iter()
         .filter_map(|(flag, differs)| differs.then_some(flag))
@@ -238,7 +245,7 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        Manifest::new(None, Some(1), 4, 2, 400, 1.0)
+        Manifest::new(None, Some(1), 4, 2, 400, 1.0, ScoringRules::Original)
     }
 
     #[test]
@@ -268,7 +275,7 @@ mod tests {
         first.open_run = Some(OpenRun { rounds: 3, goal: 5 });
         home.store_manifest(&first).unwrap();
         assert_eq!(home.manifest(manifest()).unwrap(), first);
-        let other = Manifest::new(None, Some(2), 5, 2, 400, 1.0);
+        let other = Manifest::new(None, Some(2), 5, 2, 400, 1.0, ScoringRules::Original);
         let Err(Failure::User(error)) = home.manifest(other.clone()) else {
             panic!("other settings were accepted");
         };

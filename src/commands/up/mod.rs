@@ -5,12 +5,12 @@ mod board;
 mod home;
 mod miners;
 mod network;
-mod talk;
 
 use crate::args::{DEFAULT_SEED, Logging, Up};
 use crate::failure::Failure;
 use crate::logging;
 use crate::printer::Printer;
+use crate::talk::Talk;
 use agon_arena::event::{Event, Events};
 use agon_arena::ledger::Ledger;
 use agon_arena::sandbox::{Sandbox, SandboxError};
@@ -30,7 +30,6 @@ use network::{Network, Team};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use talk::Talk;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +49,7 @@ pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
         up.validators,
         up.judging_sample,
         up.training_effort,
+        up.scoring,
     );
     let manifest = match up.fresh {
         true => wanted,
@@ -207,7 +207,10 @@ impl Run {
             block: state.number(),
         });
         let team = Team::open(&self.home, self.manifest.validators, self.manifest.miners)?;
-        self.talk.introduce(&team);
+        let known = team
+            .neurons()
+            .map(|member| (member.account(), member.name.clone()));
+        self.talk.introduce(known);
         let establish = Network::establish(client, team, tricorder::NAME, &events);
         let network = self.unless_stopped(establish).await?;
         let program = std::env::current_exe().context("finding the running program")?;
@@ -230,7 +233,8 @@ impl Run {
         let judging = parts.judging;
         let records = judging.len();
         let sample = self.manifest.judging_sample as usize;
-        let competition = Arc::new(Tricorder::new(judging, sample));
+        let competition =
+            Arc::new(Tricorder::new(judging, sample).with_scoring(self.manifest.scoring.into()));
         let sample_source = match self.manifest.seed {
             Some(seed) => {
                 self.printer.say(&format!(
@@ -255,6 +259,8 @@ impl Run {
                 store: store.clone(),
                 sandbox: Sandbox::new(program.clone()),
                 sample_source,
+                stake_limit: None,
+                sets_weights: true,
                 events: self.events(&member.name),
             };
             validators.push(Validator::new(setup, ledger));

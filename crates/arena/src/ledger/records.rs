@@ -114,6 +114,11 @@ impl Records {
             .await
     }
 
+    /// Every round and how far it came, oldest first.
+    pub async fn all_rounds(&self) -> Result<Vec<(Round, Progress)>, LedgerError> {
+        self.rounds(0, i64::MAX as u64).await
+    }
+
     /// The rounds with these numbers, `last` included, and how far they came.
     pub async fn rounds(
         &self,

@@ -1,6 +1,7 @@
 //! What the ledger holds: rounds and evaluations, and how they are read from the database.
 
 use crate::likeness::Portrait;
+use crate::reward::Scoring;
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_neuron::{BadScore, H256, SignedCall, WeightLimits, weigh};
@@ -141,6 +142,8 @@ pub struct Round {
 /// What a round's weights were made of, so that they can be made again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Basis {
+    /// By which rules.
+    pub scoring: Scoring,
     /// What the competition gave each hotkey.
     pub shares: BTreeMap<AccountId, f64>,
     /// Who was registered then.

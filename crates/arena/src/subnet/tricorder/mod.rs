@@ -156,6 +156,10 @@ impl Competition for Tricorder {
         score
     }
 
+    fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
     fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
         match self.scoring {
             Scoring::Original => reward::shares_by_place(&reward::order_by_average(rounds)),

@@ -1,6 +1,5 @@
 //! Events as people read them: one line each, bars for long work, everything in the log.
 
-use super::network::Team;
 use crate::printer::Printer;
 use agon_arena::event::Event;
 use agon_keys::AccountId;
@@ -23,12 +22,10 @@ impl Talk {
         }
     }
 
-    /// Call hotkeys by the names they have in this home.
-    pub fn introduce(&self, team: &Team) {
+    /// Call hotkeys by these names.
+    pub fn introduce(&self, known: impl IntoIterator<Item = (AccountId, String)>) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        for member in team.neurons() {
-            names.insert(member.account(), member.name.clone());
-        }
+        names.extend(known);
     }
 
     fn name(&self, hotkey: &AccountId) -> String {
@@ -76,7 +73,7 @@ impl Talk {
                 format!("{} has uid {uid} ({hotkey})", self.name(hotkey))
             }
             Event::Staked { hotkey, rao } => {
-                let tao = *rao as f64 / super::network::TAO as f64;
+                let tao = *rao as f64 / agon_neuron::TAO as f64;
                 format!("{} carries a stake of {tao:.2}", self.name(hotkey))
             }
             Event::Loading { done, total } => format!("{done} of {total} images"),
@@ -152,6 +149,10 @@ impl Talk {
             Event::WeightsSet { round, block } => {
                 format!("round {round}: weights are final in block {block}")
             }
+            Event::SnapshotBegins { competition, .. } => {
+                format!("takes over another validator's past of {competition}")
+            }
+            Event::RoundTaken { round } => format!("round {round}: taken over"),
             Event::Abstained { round } => format!("round {round}: nobody is valid, no weights"),
             Event::RoundPaid { round, block } => {
                 format!("round {round}: paid by the epoch of block {block}")
