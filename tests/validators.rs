@@ -44,13 +44,13 @@ const JUDGING: [&str; 10] = [
     "home/store",
 ];
 
-/// Start a validator that ends when its ledger holds three rounds.
+/// Start a validator.
 fn start(place: &Place, chain: &str, netuid: &str, wallet: &str, more: &[&str]) -> Child {
     let begin = ["validator", "tricorder", "--netuid", netuid, "--json"];
     let mut arguments = begin.to_vec();
     arguments.extend(["--subtensor.chain_endpoint", chain]);
     arguments.extend(["--wallet.path", "home/wallets", "--wallet.name", wallet]);
-    arguments.extend(["--logging.logging_dir", "neurons", "--rounds", "3"]);
+    arguments.extend(["--logging.logging_dir", "neurons"]);
     arguments.extend(JUDGING);
     arguments.extend(more);
     let mut command = place.command(&arguments);
@@ -120,8 +120,14 @@ fn a_past_can_be_looked_at_made_again_and_handed_on() {
             ..NodeOptions::default()
         }))
         .unwrap();
-    let one = start(&place, &node.url(), &netuid, "validator-1", &[]);
-    let joins = ["--snapshot", "snapshot.jsonl"];
+    let one = start(
+        &place,
+        &node.url(),
+        &netuid,
+        "validator-1",
+        &["--rounds", "3"],
+    );
+    let joins = ["--snapshot", "snapshot.jsonl", "--rounds", "3"];
     let other = start(&place, &node.url(), &netuid, "validator-2", &joins);
     let ledgers = [end(one), end(other)].map(|told| {
         assert_eq!(told["rounds"], 3);
@@ -150,6 +156,39 @@ fn a_past_can_be_looked_at_made_again_and_handed_on() {
     let rows = on_chain["weights"].as_array().expect("weights by uid");
     let rows: Vec<&Value> = rows.iter().map(|row| &row["weights"]).collect();
     assert!(rows.len() == 2 && rows[0] == rows[1], "{on_chain:#}");
+    // Where weights are hidden at first, they are sealed and the chain reveals them.
+    let chain = ["--subtensor.chain_endpoint", &node.url(), "--json"];
+    let alice = ["wallet", "regen-coldkey", "--wallet.name", "alice"];
+    place.json(&[&alice[..], &["--uri", "//Alice", "--no-password", "--json"]].concat());
+    let hide = [
+        "subnet",
+        "set-hyperparameter",
+        "--netuid",
+        &netuid,
+        "--sudo",
+        "--yes",
+    ];
+    let hidden = [
+        "--param",
+        "commit_reveal_weights_enabled",
+        "--value",
+        "true",
+    ];
+    let signed = ["--wallet.name", "alice"];
+    place.json(&[&hide[..], &hidden, &signed, &chain].concat());
+    let sealed = start(
+        &place,
+        &node.url(),
+        &netuid,
+        "validator-1",
+        &["--rounds", "4"],
+    );
+    assert_eq!(end(sealed)["rounds"], 4);
+    let journal = std::fs::read_to_string(own.join("journal.jsonl")).unwrap();
+    let signed = journal
+        .lines()
+        .rfind(|line| line.contains("\"weights_signed\""));
+    assert!(signed.unwrap().contains("commit_timelocked"), "{signed:?}");
     // A past is not mixed into another.
     let again = start(&place, &node.url(), &netuid, "validator-2", &joins);
     let output = again.wait_with_output().unwrap();

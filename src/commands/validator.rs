@@ -87,9 +87,11 @@ fn directory(arguments: &RunValidator) -> Result<PathBuf, Failure> {
     };
     let netuid = format!("netuid{}", arguments.subnet.netuid);
     let place = &arguments.place;
-    Ok([&place.name, &place.hotkey, &netuid, &arguments.neuron_name]
-        .iter()
-        .fold(root, |path, part| path.join(part)))
+    Ok(
+        [&place.name, &place.hotkey, &netuid, &arguments.neuron_name]
+            .iter()
+            .fold(root, |path, part| path.join(part)),
+    )
 }
 
 async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Failure> {
