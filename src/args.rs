@@ -5,6 +5,7 @@ mod data;
 mod evaluate;
 mod neuron;
 pub mod node;
+pub mod service;
 mod train;
 mod wallet;
 
@@ -58,6 +59,8 @@ pub enum Command {
     Train(Train),
     /// Judge models on labelled data as the validators do, and compare them.
     Evaluate(Evaluate),
+    /// Run commands in the background: start, stop, list, logs, systemd units.
+    Service(service::Service),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

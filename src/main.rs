@@ -12,6 +12,7 @@ mod memory;
 mod metrics;
 mod printer;
 mod settings;
+mod supervise;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     {
         return agon_arena::sandbox::worker_main();
     }
+    supervise::end_with_supervisor();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Data(data) => runtime.block_on(commands::data::run(data)),
         Command::Train(train) => runtime.block_on(commands::train::run(train)),
         Command::Evaluate(evaluate) => runtime.block_on(commands::evaluate::run(evaluate)),
+        Command::Service(service) => runtime.block_on(commands::service::run(service)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod node;
 pub mod query;
+pub mod service;
 mod session;
 pub mod stake;
 pub mod subnet;
