@@ -5,6 +5,7 @@ mod data;
 mod evaluate;
 mod neuron;
 pub mod node;
+mod sandbox;
 pub mod service;
 mod train;
 mod wallet;
@@ -13,6 +14,7 @@ pub use chain::*;
 pub use data::*;
 pub use evaluate::*;
 pub use neuron::*;
+pub use sandbox::*;
 pub use train::*;
 pub use wallet::*;
 
@@ -119,6 +121,8 @@ pub struct Up {
     /// Multiply the miners' training epochs, for a quicker or a better run.
     #[arg(long = "training.effort", value_name = "X", default_value_t = 1.0, value_parser = effort)]
     pub training_effort: f64,
+    #[command(flatten)]
+    pub isolating: Isolating,
     /// Print one JSON document at the end and nothing else on standard output.
     #[arg(long)]
     pub json: bool,

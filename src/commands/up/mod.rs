@@ -100,6 +100,7 @@ struct Run {
 
 impl Run {
     async fn all(&self) -> Result<(), Failure> {
+        let sandbox = self.up.isolating.sandbox().await?;
         let parts = self.parts().await?;
         // The data are good, so the settings are: only now does an old network go, and only now are the
         // settings this home's.
@@ -115,7 +116,7 @@ impl Run {
         let node = self.node(address).await?;
         self.home.store_manifest(&self.manifest)?;
         let result = tokio::select! {
-            result = self.with_chain(&node, parts) => result,
+            result = self.with_chain(&node, parts, sandbox) => result,
             failure = node.failed() => Err(Failure::Ours(failure.into())),
         };
         node.stop().await;
@@ -197,7 +198,7 @@ impl Run {
         })
     }
 
-    async fn with_chain(&self, node: &Node, parts: Parts) -> Result<(), Failure> {
+    async fn with_chain(&self, node: &Node, parts: Parts, sandbox: Sandbox) -> Result<(), Failure> {
         let client = ChainClient::connect(&node.url()).await?;
         let state = client.finalized().await?;
         let events = self.events("chain");
@@ -210,13 +211,12 @@ impl Run {
         self.talk.introduce(&team);
         let establish = Network::establish(client, team, tricorder::NAME, &events);
         let network = self.unless_stopped(establish).await?;
-        let program = std::env::current_exe().context("finding the running program")?;
         let store = Arc::new(LocalStore::open(self.home.store())?);
         let mine = Mine {
             home: &self.home,
             network: &network,
             store: store.clone(),
-            sandbox: Sandbox::new(program.clone()),
+            sandbox: sandbox.clone(),
             parts: Arc::new(parts.miner),
             seed: self.seed(),
             effort: self.manifest.training_effort,
@@ -253,7 +253,7 @@ impl Run {
                 hotkey: member.hotkey.clone(),
                 competition: competition.clone(),
                 store: store.clone(),
-                sandbox: Sandbox::new(program.clone()),
+                sandbox: sandbox.clone(),
                 sample_source,
                 events: self.events(&member.name),
             };
