@@ -3,6 +3,7 @@
 mod chain;
 mod data;
 mod evaluate;
+mod health;
 mod neuron;
 pub mod node;
 mod sandbox;
@@ -13,6 +14,7 @@ mod wallet;
 pub use chain::*;
 pub use data::*;
 pub use evaluate::*;
+pub use health::*;
 pub use neuron::*;
 pub use sandbox::*;
 pub use train::*;
@@ -123,6 +125,8 @@ pub struct Up {
     pub training_effort: f64,
     #[command(flatten)]
     pub isolating: Isolating,
+    #[command(flatten)]
+    pub watching: Watching,
     /// Print one JSON document at the end and nothing else on standard output.
     #[arg(long)]
     pub json: bool,

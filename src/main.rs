@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod failure;
 mod files;
+mod health;
 mod hints;
 mod logging;
 mod memory;

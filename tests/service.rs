@@ -5,8 +5,8 @@ mod common;
 use common::kernel::without_first;
 use common::{Place, errors};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -375,4 +375,71 @@ fn logs_are_put_aside() {
     let all = services.logs("one", "1000000");
     assert!(all.len() > 4096 && all.len() <= 3 * 4096, "{}", all.len());
     assert!(all.ends_with("agon service: it is done\n"), "{all}");
+}
+
+/// The status and the body of an answer over HTTP.
+fn ask(address: &str, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let request = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).expect("a status");
+    (status.parse().expect("a number"), body.to_owned())
+}
+
+#[test]
+fn a_network_in_the_background_tells_how_it_is() {
+    let services = Services::new();
+    let arguments = ["up", "--block-time", "50ms", "--health.port", "0"];
+    services.start("one", &[], &arguments);
+    let address = services.wait_for(|| {
+        let log = services.logs("one", "1000");
+        let (_, address) = log.split_once("health at http://")?;
+        Some(address.split_once("/health")?.0.to_owned())
+    });
+    let health = services.wait_for(|| {
+        let (status, body) = ask(&address, "GET /health");
+        assert_eq!(status, 200, "{body}");
+        let health: Value = serde_json::from_str(&body).expect("JSON");
+        (health["block"].as_u64()? > 2 && health["participants"].as_array()?.len() > 1)
+            .then_some(health)
+    });
+    assert_eq!(
+        (&health["alive"], &health["stuck"]),
+        (&true.into(), &false.into())
+    );
+    assert!(
+        health["block_age_seconds"].as_f64().expect("an age") < 60.0,
+        "{health}"
+    );
+    let participants = health["participants"].as_array().expect("a list");
+    let chain = participants.iter().find(|one| one["name"] == "chain");
+    assert!(chain.expect("a chain")["last_event_at"].as_u64() > Some(1_700_000_000));
+    let (status, metrics) = ask(&address, "GET /metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "agon_events_total{who=\"chain\",event=\"chain_started\"} 1",
+        "# HELP agon_chain_block ",
+        "agon_stuck 0",
+        "agon_block_height ",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing:\n{metrics}");
+    }
+    assert_eq!(ask(&address, "GET /").0, 404);
+    assert_eq!(ask(&address, "POST /health").0, 405);
+    let (_, port) = address.split_once(':').expect("a port");
+    let said = services
+        .place
+        .mistake(&["up", "--home", "other", "--health.port", port]);
+    assert!(said.contains("--health.port"), "{said}");
+    // Told to stop it stops by itself, as after Ctrl-C.
+    let stopped = services.place.json(&["service", "stop", "one", "--json"]);
+    assert_eq!(stopped["last_exit"]["status"], 130, "{stopped}");
+    assert!(
+        services
+            .logs("one", "50")
+            .contains("the same command continues")
+    );
 }

@@ -8,7 +8,7 @@ pub mod evaluate;
 pub mod node;
 pub mod query;
 pub mod service;
-mod session;
+pub mod session;
 pub mod stake;
 pub mod subnet;
 pub mod train;

@@ -9,6 +9,7 @@ mod talk;
 
 use crate::args::{DEFAULT_SEED, Logging, Up};
 use crate::failure::Failure;
+use crate::health::Watched;
 use crate::logging;
 use crate::printer::Printer;
 use agon_arena::event::{Event, Events};
@@ -31,6 +32,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use talk::Talk;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -58,12 +60,21 @@ pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let stop = CancellationToken::new();
     let interrupt = stop.clone();
+    // A supervisor says SIGTERM where a person presses Ctrl-C.
+    let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            interrupt.cancel();
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return },
+            _ = terminate.recv() => {}
         }
+        interrupt.cancel();
     });
+    let watched = Watched::start(&up.watching).await?;
+    if let Some(watched) = &watched {
+        printer.say(&format!("health at {}", watched.url()));
+    }
     let run = Run {
+        watched,
         talk: Talk::new(printer.clone()),
         board: Arc::new(Mutex::new(Scoreboard::default())),
         home,
@@ -89,6 +100,7 @@ fn existing_directory(path: &Path) -> Result<std::path::PathBuf, Failure> {
 }
 
 struct Run {
+    watched: Option<Watched>,
     talk: Talk,
     board: Arc<Mutex<Scoreboard>>,
     home: Home,
@@ -125,7 +137,11 @@ impl Run {
 
     fn events(&self, who: &str) -> Events {
         let (talk, board) = (self.talk.clone(), self.board.clone());
+        let health = self.watched.as_ref().map(|watched| watched.health.clone());
         let listener = move |who: &str, event: &Event| {
+            if let Some(health) = &health {
+                health.observe(who, event);
+            }
             board
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -200,6 +216,9 @@ impl Run {
 
     async fn with_chain(&self, node: &Node, parts: Parts, sandbox: Sandbox) -> Result<(), Failure> {
         let client = ChainClient::connect(&node.url()).await?;
+        if let Some(watched) = &self.watched {
+            tokio::spawn(watched.health.clone().follow(client.clone()));
+        }
         let state = client.finalized().await?;
         let events = self.events("chain");
         events.emit(&Event::ChainStarted {
