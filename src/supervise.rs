@@ -111,9 +111,17 @@ impl Supervisor {
             let end = match self.run_once().await {
                 Ok(Some(end)) => end,
                 Ok(None) => return self.enter(Phase::Stopped, "stopped"),
+                Err(error) if self.record.status.restarts == 0 => {
+                    return self.fail(format!("it cannot be started: {error:#}"));
+                }
+                // What has run before may run again: there was no memory, or the program is just being replaced.
                 Err(error) => {
-                    let reason = format!("it cannot be started: {error:#}");
-                    return self.fail(reason);
+                    self.note(&format!("it cannot be started: {error:#}"));
+                    End {
+                        status: None,
+                        signal: None,
+                        at: now(),
+                    }
                 }
             };
             match self.policy.decide(end, begun.elapsed()) {

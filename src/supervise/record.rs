@@ -319,7 +319,7 @@ impl Service {
     /// How it stands: what a dead supervisor left is not believed.
     pub fn standing(&self, status: &Status) -> Result<Standing> {
         let supervised = self.is_supervised()?;
-        Ok(judge(&status.phase, supervised, || self.is_alive())?)
+        judge(&status.phase, supervised, || self.is_alive())
     }
 
     /// Delete all that is kept of it but the lock, which somebody may just be taking.

@@ -72,7 +72,12 @@ async fn start_service(start: StartService) -> Result<(), Failure> {
         )));
     };
     if let Some(before) = &before {
-        end_orphan(&service, before, SUPERVISOR).await?;
+        if !matches!(
+            end_orphan(&service, before, SUPERVISOR).await?,
+            Ended::NotRunning
+        ) {
+            say("its supervisor was killed; what still ran of it is ended first");
+        }
         if before.definition.arguments != definition.arguments {
             say(&format!(
                 "{} has another command line from now on",
