@@ -3,17 +3,22 @@
 mod chain;
 mod data;
 mod evaluate;
+mod health;
 mod judging;
 mod neuron;
 pub mod node;
+mod sandbox;
+pub mod service;
 mod train;
 mod wallet;
 
 pub use chain::*;
 pub use data::*;
 pub use evaluate::*;
+pub use health::*;
 pub use judging::*;
 pub use neuron::*;
+pub use sandbox::*;
 pub use train::*;
 pub use wallet::*;
 
@@ -66,6 +71,8 @@ pub enum Command {
     Ledger(Ledger),
     /// Show what a validator saw: the last round, a submission's life, the reasons.
     Board(Board),
+    /// Run commands in the background: start, stop, list, logs, systemd units.
+    Service(service::Service),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }
@@ -127,6 +134,10 @@ pub struct Up {
     /// By which rules scores become weights.
     #[arg(long, value_enum, default_value_t)]
     pub scoring: ScoringRules,
+    #[command(flatten)]
+    pub isolating: Isolating,
+    #[command(flatten)]
+    pub watching: Watching,
     /// Print one JSON document at the end and nothing else on standard output.
     #[arg(long)]
     pub json: bool,

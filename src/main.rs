@@ -6,12 +6,14 @@ mod args;
 mod commands;
 mod failure;
 mod files;
+mod health;
 mod hints;
 mod logging;
 mod memory;
 mod metrics;
 mod printer;
 mod settings;
+mod supervise;
 mod talk;
 
 use args::{Arguments, Command};
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     {
         return agon_arena::sandbox::worker_main();
     }
+    supervise::end_with_supervisor();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         }
         Command::Ledger(ledger) => runtime.block_on(commands::ledger::run(ledger)),
         Command::Board(board) => runtime.block_on(commands::board::run(board)),
+        Command::Service(service) => runtime.block_on(commands::service::run(service)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

@@ -1,5 +1,5 @@
-//! What must be remembered between two runs: submissions without an outcome, and weights that are
-//! committed to and not revealed yet. One small JSON file each, written whole or not at all, and
+//! What must be remembered between two runs: submissions without an outcome, weights that are
+//! committed to and not revealed yet, services. One small JSON file each, written whole or not at all, and
 //! readable by its owner alone.
 
 use crate::files::write_private;
@@ -12,6 +12,21 @@ use std::path::{Path, PathBuf};
 /// The most bytes of one file; a signed call and a subnet's weights are far below.
 const MAX: u64 = 4 << 20;
 
+/// XDG_STATE_HOME/agon or ~/.local/state/agon.
+///
+/// # Errors
+/// When neither the variable nor the home directory is known.
+pub fn directory() -> Result<PathBuf> {
+    let state = match std::env::var_os("XDG_STATE_HOME") {
+        Some(directory) if !directory.is_empty() => PathBuf::from(directory),
+        _ => std::env::home_dir()
+            .ok_or_else(|| anyhow!("no home directory is known; set XDG_STATE_HOME"))?
+            .join(".local")
+            .join("state"),
+    };
+    Ok(state.join("agon"))
+}
+
 /// One file.
 #[derive(Debug)]
 pub struct Memory {
@@ -21,16 +36,12 @@ pub struct Memory {
 impl Memory {
     /// The file with this name, in XDG_STATE_HOME/agon or ~/.local/state/agon.
     pub fn named(name: &str) -> Result<Self> {
-        let state = match std::env::var_os("XDG_STATE_HOME") {
-            Some(directory) if !directory.is_empty() => PathBuf::from(directory),
-            _ => std::env::home_dir()
-                .ok_or_else(|| anyhow!("no home directory is known; set XDG_STATE_HOME"))?
-                .join(".local")
-                .join("state"),
-        };
-        Ok(Self {
-            path: state.join("agon").join(name),
-        })
+        Ok(Self::at(directory()?.join(name)))
+    }
+
+    /// The file at this path.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
     }
 
     /// Where it is.

@@ -92,6 +92,8 @@ pub struct EvaluateTricorder {
     /// How many sandboxed processes share the images; default: one for each core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+    #[command(flatten)]
+    pub isolating: super::Isolating,
     /// How the figures are printed.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Table)]
     pub output: Output,

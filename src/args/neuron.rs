@@ -220,8 +220,27 @@ pub struct Query {
     pub stream: bool,
 }
 
+/// A part in a competition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Who trains models.
+    Miner,
+    /// Who judges them.
+    Validator,
+}
+
 #[derive(Debug, Args)]
 pub struct Doctor {
+    /// A competition: whether this machine can take part in it, and how well it isolates models. The chain is then
+    /// looked at only where it is named.
+    #[arg(value_name = "SUBNET")]
+    pub subnet: Option<String>,
+    /// Look at what this part in the competition needs; default: at both.
+    #[arg(long, value_name = "ROLE", value_enum, requires = "subnet")]
+    pub role: Option<Role>,
+    /// Where the data and the models would be.
+    #[arg(long, value_name = "DIR", default_value = ".", requires = "subnet")]
+    pub data_dir: PathBuf,
     #[command(flatten)]
     pub chain: Chain,
     #[command(flatten)]

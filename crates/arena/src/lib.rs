@@ -12,6 +12,7 @@
 
 pub mod commitment;
 pub mod competition;
+pub mod compute;
 pub mod event;
 pub mod journal;
 pub mod ledger;

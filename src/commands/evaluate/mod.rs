@@ -135,7 +135,7 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let mut unreadable = BTreeMap::new();
     let mut subjects = Vec::new();
     let judging = Judging {
-        sandbox: Sandbox::new(std::env::current_exe().context("finding this program")?),
+        sandbox: arguments.isolating.sandbox().await?,
         competition: Arc::new(within(competition, items.len())),
         items: &items,
         workers: match arguments.workers {
@@ -344,10 +344,6 @@ impl Judging<'_> {
             asked = asked => asked?,
             _ = tokio::signal::ctrl_c() => return Err(Failure::Interrupted),
         };
-        if let Some(weakness) = asked.weakness {
-            self.printer
-                .say(&format!("the sandbox is weaker here: {weakness}"));
-        }
         let answers = asked.answers.map(|answers| {
             let mut known = BTreeMap::new();
             for (&item, answer) in self.items.iter().zip(answers) {

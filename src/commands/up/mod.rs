@@ -8,6 +8,7 @@ mod network;
 
 use crate::args::{DEFAULT_SEED, Logging, Up};
 use crate::failure::Failure;
+use crate::health::Watched;
 use crate::logging;
 use crate::printer::Printer;
 use crate::talk::Talk;
@@ -30,6 +31,7 @@ use network::{Network, Team};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -58,12 +60,21 @@ pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let stop = CancellationToken::new();
     let interrupt = stop.clone();
+    // A supervisor says SIGTERM where a person presses Ctrl-C.
+    let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            interrupt.cancel();
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return },
+            _ = terminate.recv() => {}
         }
+        interrupt.cancel();
     });
+    let watched = Watched::start(&up.watching).await?;
+    if let Some(watched) = &watched {
+        printer.say(&format!("health at {}", watched.url()));
+    }
     let run = Run {
+        watched,
         talk: Talk::new(printer.clone()),
         board: Arc::new(Mutex::new(Scoreboard::default())),
         home,
@@ -89,6 +100,7 @@ fn existing_directory(path: &Path) -> Result<std::path::PathBuf, Failure> {
 }
 
 struct Run {
+    watched: Option<Watched>,
     talk: Talk,
     board: Arc<Mutex<Scoreboard>>,
     home: Home,
@@ -100,6 +112,7 @@ struct Run {
 
 impl Run {
     async fn all(&self) -> Result<(), Failure> {
+        let sandbox = self.up.isolating.sandbox().await?;
         let parts = self.parts().await?;
         // The data are good, so the settings are: only now does an old network go, and only now are the
         // settings this home's.
@@ -115,7 +128,7 @@ impl Run {
         let node = self.node(address).await?;
         self.home.store_manifest(&self.manifest)?;
         let result = tokio::select! {
-            result = self.with_chain(&node, parts) => result,
+            result = self.with_chain(&node, parts, sandbox) => result,
             failure = node.failed() => Err(Failure::Ours(failure.into())),
         };
         node.stop().await;
@@ -124,7 +137,11 @@ impl Run {
 
     fn events(&self, who: &str) -> Events {
         let (talk, board) = (self.talk.clone(), self.board.clone());
+        let health = self.watched.as_ref().map(|watched| watched.health.clone());
         let listener = move |who: &str, event: &Event| {
+            if let Some(health) = &health {
+                health.observe(who, event);
+            }
             board
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -197,8 +214,11 @@ impl Run {
         })
     }
 
-    async fn with_chain(&self, node: &Node, parts: Parts) -> Result<(), Failure> {
+    async fn with_chain(&self, node: &Node, parts: Parts, sandbox: Sandbox) -> Result<(), Failure> {
         let client = ChainClient::connect(&node.url()).await?;
+        if let Some(watched) = &self.watched {
+            tokio::spawn(watched.health.clone().follow(client.clone()));
+        }
         let state = client.finalized().await?;
         let events = self.events("chain");
         events.emit(&Event::ChainStarted {
@@ -213,13 +233,12 @@ impl Run {
         self.talk.introduce(known);
         let establish = Network::establish(client, team, tricorder::NAME, &events);
         let network = self.unless_stopped(establish).await?;
-        let program = std::env::current_exe().context("finding the running program")?;
         let store = Arc::new(LocalStore::open(self.home.store())?);
         let mine = Mine {
             home: &self.home,
             network: &network,
             store: store.clone(),
-            sandbox: Sandbox::new(program.clone()),
+            sandbox: sandbox.clone(),
             parts: Arc::new(parts.miner),
             seed: self.seed(),
             effort: self.manifest.training_effort,
@@ -257,7 +276,7 @@ impl Run {
                 hotkey: member.hotkey.clone(),
                 competition: competition.clone(),
                 store: store.clone(),
-                sandbox: Sandbox::new(program.clone()),
+                sandbox: sandbox.clone(),
                 sample_source,
                 stake_limit: None,
                 sets_weights: true,

@@ -27,7 +27,12 @@ impl Strength {
             (false, true) => {
                 Some("this kernel has no Landlock: files are guarded by the system-call list alone")
             }
-            (_, false) => Some("the system-call allow-list could not be installed"),
+            (true, false) => Some(
+                "this kernel takes no system-call list (seccomp): Landlock alone guards files and connections, and a model can reach every other part of the kernel",
+            ),
+            (false, false) => Some(
+                "this kernel has neither Landlock nor takes a system-call list (seccomp): only memory, processor time and the number of open files are limited",
+            ),
         }
     }
 }

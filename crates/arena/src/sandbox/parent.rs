@@ -9,8 +9,9 @@ use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
 use agon_model::digest::Digest;
 use agon_model::inference::ENVIRONMENT;
-use agon_model::inspect::{Contract, RefusalKind};
+use agon_model::inspect::{Contract, Limits, RefusalKind, TensorContract};
 use agon_model::metrics;
+use agon_model::proto::ElementType;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ const PREPARED_AHEAD: usize = 4;
 const LAST_WORDS: u64 = 4096;
 /// How long a child may take to be gone once its pipe is closed.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a child may take to say how strong the sandbox is.
+const PROBE: Duration = Duration::from_secs(20);
 
 /// A failure of ours, never of the model judged.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +53,10 @@ pub enum SandboxError {
         /// What it wrote to standard error.
         last_words: String,
     },
-    /// Untrusted models must not run here.
-    #[error("models cannot be isolated on this machine: {0}")]
+    /// Untrusted models must not run here, unless the operator takes the risk.
+    #[error(
+        "models cannot be isolated fully on this machine: {0}; --sandbox degraded runs them all the same, at your own risk"
+    )]
     Isolation(&'static str),
     /// Inputs were not prepared to the end.
     #[error("the task that prepares the samples was lost")]
@@ -68,6 +73,7 @@ pub enum SandboxError {
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     program: PathBuf,
+    degraded: bool,
 }
 
 /// How a conversation with a child ended early.
@@ -83,9 +89,68 @@ enum Stopped {
 }
 
 impl Sandbox {
-    /// A sandbox whose workers are `program` with [`WORKER_ARGUMENT`]; normally the running binary.
+    /// A sandbox whose workers are `program` with [`WORKER_ARGUMENT`]; normally the running binary. It refuses to ask
+    /// any model on a machine that cannot isolate it fully ([`SandboxError::Isolation`]).
     pub fn new(program: PathBuf) -> Self {
-        Self { program }
+        Self {
+            program,
+            degraded: false,
+        }
+    }
+
+    /// The same where the operator takes the risk: models are asked as well isolated as the machine can, and what is
+    /// missing is told with each ([`Asked::weakness`]).
+    pub fn degraded(program: PathBuf) -> Self {
+        Self {
+            program,
+            degraded: true,
+        }
+    }
+
+    /// How well this machine isolates models, as a worker that is given none finds out.
+    ///
+    /// # Errors
+    /// When no worker starts.
+    pub async fn strength(&self) -> Result<Strength, SandboxError> {
+        let budget = Budget {
+            memory_bytes: 1 << 30,
+            load: PROBE,
+            sample: PROBE,
+            total: PROBE,
+        };
+        let nothing = TensorContract {
+            element_type: ElementType::Float,
+            dims: Vec::new(),
+        };
+        let job = Job {
+            memory_bytes: budget.memory_bytes,
+            processor_seconds: budget.total.as_secs(),
+            limits: Limits::default(),
+            contract: Contract {
+                inputs: Vec::new(),
+                required_inputs: 0,
+                output: nothing,
+            },
+        };
+        let mut worker = Worker::start(&self.program, budget)?;
+        // The worker goes with its pipe.
+        worker.hello(&job, &self.program).await
+    }
+
+    /// That models may be asked here, before the work that comes before the first model. What the isolation lacks, if
+    /// that is accepted.
+    ///
+    /// # Errors
+    /// [`SandboxError::Isolation`] if it is not accepted; others when no worker starts.
+    pub async fn check(&self) -> Result<Option<&'static str>, SandboxError> {
+        self.accept(&self.strength().await?)
+    }
+
+    fn accept(&self, strength: &Strength) -> Result<Option<&'static str>, SandboxError> {
+        match strength.weakness() {
+            Some(weakness) if !self.degraded => Err(SandboxError::Isolation(weakness)),
+            weakness => Ok(weakness),
+        }
     }
 
     /// Ask `model` every item and score its answers.
@@ -148,7 +213,7 @@ impl Sandbox {
         // Dropped with this future, and its workers with it.
         let mut workers = JoinSet::new();
         for _ in 0..asking.workers.clamp(1, items.len().max(1)) {
-            workers.spawn(share(self.program.clone(), queue.clone(), model.clone()));
+            workers.spawn(share(self.clone(), queue.clone(), model.clone()));
         }
         let mut shares = Vec::new();
         while let Some(finished) = workers.join_next().await {
@@ -266,7 +331,7 @@ struct Share {
 
 /// One worker's share of a queue, from its start to its end.
 async fn share(
-    program: PathBuf,
+    sandbox: Sandbox,
     queue: Arc<Queue>,
     model: Arc<[u8]>,
 ) -> Result<Share, SandboxError> {
@@ -277,15 +342,13 @@ async fn share(
         limits: queue.competition.limits(),
         contract: queue.competition.contract(),
     };
-    let mut worker = Worker::start(&program, budget)?;
-    let strength = worker.hello(&job, &program).await?;
+    let mut worker = Worker::start(&sandbox.program, budget)?;
+    let strength = worker.hello(&job, &sandbox.program).await?;
     let mut share = Share {
-        weakness: strength.weakness(),
+        // Before the worker has seen a byte of the model.
+        weakness: sandbox.accept(&strength)?,
         ..Share::default()
     };
-    if let Some(reason) = share.weakness.filter(|_| !strength.system_calls) {
-        return Err(SandboxError::Isolation(reason));
-    }
     let mut position = None;
     let asked = worker
         .ask_all(&queue, &model, &mut position, &mut share)

@@ -14,6 +14,7 @@ mod score;
 pub use score::{robust_score, score};
 
 use crate::competition::{Budget, Competition, SampleError, Score};
+use crate::compute::{Compute, GB, Minimum};
 use crate::reward::{self, Past, Scoring, robust};
 use crate::seed::Seed;
 use agon_dataset::cache::DecodedImages;
@@ -32,6 +33,23 @@ pub const NAME: &str = "tricorder";
 
 /// The number of classes.
 pub const CLASSES: usize = LesionClass::ALL.len();
+
+/// The original competition declares none. A child that judges may take 4 GiB, and the judging images lie in memory
+/// beside it; the public data sets together take 15 GB, and as much again while they are prepared.
+pub const COMPUTE: Compute = Compute {
+    miner: Minimum {
+        cores: 2,
+        memory_bytes: 4 * GB,
+        disk_bytes: 30 * GB,
+        graphics_bytes: None,
+    },
+    validator: Minimum {
+        cores: 2,
+        memory_bytes: 8 * GB,
+        disk_bytes: 20 * GB,
+        graphics_bytes: None,
+    },
+};
 
 /// Largest height and width a model may declare.
 const MAX_SIDE: usize = 1024;

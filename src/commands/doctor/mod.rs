@@ -1,4 +1,6 @@
-//! `agon doctor`: what keeps a neuron from working, and what to do about each.
+//! `agon doctor`: what keeps a neuron or a machine from working, and what to do about each.
+
+mod machine;
 
 use super::session::{Session, document, table};
 use super::wallet::{Part, account, open};
@@ -33,7 +35,7 @@ enum State {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
-    what: &'static str,
+    what: String,
     state: State,
     found: String,
     /// What to do, where something should be done.
@@ -42,25 +44,25 @@ struct Finding {
 }
 
 impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Self {
+    fn good(what: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
-            what,
+            what: what.into(),
             state: State::Good,
             found: found.into(),
             advice: None,
         }
     }
 
-    fn bad(what: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn bad(what: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
-            what,
+            what: what.into(),
             state: State::Bad,
             found: found.into(),
             advice: Some(advice.into()),
         }
     }
 
-    fn look(what: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn look(what: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             state: State::Look,
             ..Self::bad(what, found, advice)
@@ -70,15 +72,53 @@ impl Finding {
 
 /// Look at everything and say how it stands. What is bad makes the exit status that of a mistake.
 pub async fn run(doctor: Doctor) -> Result<(), Failure> {
+    let mut findings = Vec::new();
+    let mut needs = None;
+    if let Some(subnet) = &doctor.subnet {
+        let (name, compute) = machine::compute(subnet)?;
+        needs = Some(json!({"subnet": name, "minimum": compute}));
+        machine::look(&doctor, &compute, &mut findings).await?;
+    }
+    // A machine can be looked at without any chain; a chain that is named is looked at as well.
+    let chain = &doctor.chain;
+    if doctor.subnet.is_none()
+        || doctor.netuid.is_some()
+        || chain.network.is_some()
+        || chain.endpoint.is_some()
+    {
+        look_at_neuron(&doctor, &mut findings).await?;
+    }
+    let bad = findings
+        .iter()
+        .filter(|finding| finding.state == State::Bad)
+        .count();
+    match doctor.chain.json {
+        true => {
+            let fields = json!({"bad": bad, "findings": findings, "needs": needs});
+            result(&document(fields).to_string())?
+        }
+        false => result(&shown(&findings))?,
+    }
+    match bad {
+        0 => Ok(()),
+        _ => Err(Failure::user(anyhow!(
+            "{bad} of {} things are bad",
+            findings.len()
+        ))),
+    }
+}
+
+/// The chain, the clock beside it, the wallet, and the hotkey's place on the subnet.
+async fn look_at_neuron(doctor: &Doctor, findings: &mut Vec<Finding>) -> Result<(), Failure> {
     let session = Session::open(&doctor.chain).await?;
-    let mut findings = vec![Finding::good(
+    findings.push(Finding::good(
         "chain",
         format!(
             "{} at block {}",
             session.client.url(),
             session.state.number()
         ),
-    )];
+    ));
     findings.push(clock(&session).await?);
     let wallet = open(&doctor.place)?;
     match account(&wallet, Part::Coldkey) {
@@ -93,7 +133,7 @@ pub async fn run(doctor: Doctor) -> Result<(), Failure> {
         Ok(hotkey) => {
             if let Some(netuid) = doctor.netuid {
                 session.subnet_exists(netuid).await?;
-                neuron(&session, netuid, hotkey, &mut findings).await?;
+                neuron(&session, netuid, hotkey, findings).await?;
             }
         }
         Err(error) => findings.push(Finding::bad(
@@ -102,21 +142,7 @@ pub async fn run(doctor: Doctor) -> Result<(), Failure> {
             "agon wallet new-hotkey",
         )),
     }
-    let bad = findings
-        .iter()
-        .filter(|finding| finding.state == State::Bad)
-        .count();
-    match doctor.chain.json {
-        true => result(&document(json!({"bad": bad, "findings": findings})).to_string())?,
-        false => result(&shown(&findings))?,
-    }
-    match bad {
-        0 => Ok(()),
-        _ => Err(Failure::user(anyhow!(
-            "{bad} of {} things are bad",
-            findings.len()
-        ))),
-    }
+    Ok(())
 }
 
 fn told(failure: Failure) -> String {
@@ -134,7 +160,7 @@ fn shown(findings: &[Finding]) -> String {
             State::Bad => "BAD",
         };
         [
-            finding.what.to_owned(),
+            finding.what.clone(),
             state.to_owned(),
             finding.found.clone(),
             finding.advice.clone().unwrap_or_default(),
