@@ -35,6 +35,22 @@ pub struct Rules<'a> {
     pub competition: &'a str,
     /// The forms it takes.
     pub forms: &'a [Form],
+    /// A hotkey with a validator's permit and more stake than this, in rao, judges and does not compete.
+    pub stake_limit: Option<u64>,
+}
+
+impl Rules<'_> {
+    /// Whether a hotkey takes part: registered, and no validator.
+    fn admit(&self, metagraph: &Metagraph, hotkey: &AccountId) -> bool {
+        let Some(uid) = metagraph.uid_of(hotkey).map(usize::from) else {
+            return false;
+        };
+        let is_permitted = metagraph.validator_permit.get(uid) == Some(&true);
+        let stake = metagraph.stake.get(uid).copied().unwrap_or(0);
+        !self
+            .stake_limit
+            .is_some_and(|limit| is_permitted && stake > limit)
+    }
 }
 
 /// What was found of the seals that reveals refer to: the index of the extrinsic, by hotkey.
@@ -53,7 +69,7 @@ pub async fn read(
         tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
     let wanted: Vec<SignedBytes> = commitments
         .iter()
-        .filter(|commitment| metagraph.uid_of(&commitment.hotkey).is_some())
+        .filter(|commitment| rules.admit(&metagraph, &commitment.hotkey))
         .filter_map(|commitment| sealed(commitment, rules))
         .collect();
     let found = state.signed(&wanted).await?;
@@ -82,7 +98,7 @@ pub fn sealed(commitment: &Commitment, rules: Rules) -> Option<SignedBytes> {
 
 /// The submissions to a competition, earliest first.
 ///
-/// Commitments of hotkeys without a uid do not count. Order is by block, then extrinsic index, then
+/// Commitments of hotkeys that have no uid, or that validate, do not count. Order is by block, then extrinsic index, then
 /// hotkey, and what came in two phases stands where its seal stands; the first to claim a digest owns it and
 /// every later claim of it is refused as a copy.
 pub fn roster(
@@ -93,7 +109,7 @@ pub fn roster(
 ) -> Vec<Entry> {
     let mut entries: Vec<Entry> = commitments
         .into_iter()
-        .filter(|commitment| metagraph.uid_of(&commitment.hotkey).is_some())
+        .filter(|commitment| rules.admit(metagraph, &commitment.hotkey))
         .map(|commitment| entry(&commitment, seals, rules))
         .collect();
     entries.sort_by_key(|entry| (entry.block, entry.extrinsic_index, entry.hotkey));
@@ -220,6 +236,7 @@ mod tests {
     const RULES: Rules = Rules {
         competition: "c",
         forms: &[Form::File, Form::TwoPhase],
+        stake_limit: None,
     };
 
     fn unsealed(commitments: Vec<Commitment>, hotkeys: &[u8]) -> Vec<Entry> {

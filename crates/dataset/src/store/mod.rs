@@ -1,4 +1,10 @@
 //! Artefacts by content: the digest is the name, so a file cannot change under its name.
+//!
+//! A store keeps what is put into it; a [`Cache`] keeps what came from elsewhere while there is room.
+
+mod cache;
+
+pub use cache::{Cache, Partial};
 
 use std::fs;
 use std::io;

@@ -1,0 +1,8 @@
+//! Models on their way from a miner to a validator: repositories of the Hub, the cache, and `agon submit`.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod hub;
+#[path = "../data/server.rs"]
+mod server;
+mod store;
