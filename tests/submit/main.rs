@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod hub;
+mod phases;
 #[path = "../data/server.rs"]
 mod server;
 mod store;
