@@ -157,7 +157,7 @@ impl<'a> Repository<'a> {
     /// The repository `owner/name` of the Hub that `access` knows.
     ///
     /// # Errors
-    /// When the name is none, or nothing is known to tell the Hub about the user.
+    /// When the name is none.
     pub fn new(
         name: &'a str,
         access: &'a Access,
@@ -167,11 +167,6 @@ impl<'a> Repository<'a> {
         if !is_repository(name) {
             return Err(SourceError::Credentials(format!(
                 "{name:?} is no repository of the Hub: write owner/name"
-            )));
-        }
-        if access.hub_authorization.is_none() {
-            return Err(SourceError::Credentials(format!(
-                "the Hub must know who fills {name}. {ADVICE}"
             )));
         }
         Ok(Self {
@@ -221,20 +216,25 @@ impl<'a> Repository<'a> {
         self.say(Method::PUT, url, JSON, &body, &[]).map(drop)
     }
 
-    /// Brings these files into one commit, except those that are there already, and returns the newest revision.
-    ///
-    /// # Errors
-    /// When the Hub cannot be asked, refuses, or answers what cannot be used. Nothing is visible of files that were
-    /// sent and not committed.
-    pub fn upload(&self, files: &[Upload], summary: &str) -> Result<String, SourceError> {
-        let there: Option<Vec<Entry>> = self.look(&["api", "models"], &format!("tree/{BRANCH}"))?;
-        let there = there.unwrap_or_default();
+    /// Which of these files it does not have with these bytes.
+    pub fn missing<'f>(&self, files: &[Upload<'f>]) -> Result<Vec<Upload<'f>>, SourceError> {
+        let there = self.entries()?;
         let mut missing = Vec::new();
         for file in files {
             if !self.is_there(file, &there)? {
                 missing.push(*file);
             }
         }
+        Ok(missing)
+    }
+
+    /// Brings these files into one commit, except those that are there already, and returns the newest revision.
+    ///
+    /// # Errors
+    /// When the Hub cannot be asked, refuses, or answers what cannot be used. Nothing is visible of files that were
+    /// sent and not committed.
+    pub fn upload(&self, files: &[Upload], summary: &str) -> Result<String, SourceError> {
+        let missing = self.missing(files)?;
         if missing.is_empty() {
             let state = self.state()?;
             return state
@@ -246,10 +246,32 @@ impl<'a> Repository<'a> {
         self.commit(&large, &small, summary)
     }
 
+    /// The SHA-256 of a file in hex; `None` if it is not there.
+    pub fn sha256(&self, path: &str) -> Result<Option<String>, SourceError> {
+        let entries = self.entries()?;
+        match entries.into_iter().find(|entry| entry.path == path) {
+            None => Ok(None),
+            Some(Entry {
+                lfs: Some(pointer), ..
+            }) => Ok(Some(pointer.oid)),
+            Some(_) => {
+                let bytes = self.read(path)?;
+                Ok(bytes.map(|bytes| hex::encode(Sha256::digest(bytes))))
+            }
+        }
+    }
+
+    /// The files in the root of the branch.
+    fn entries(&self) -> Result<Vec<Entry>, SourceError> {
+        let there: Option<Vec<Entry>> = self.look(&["api", "models"], &format!("tree/{BRANCH}"))?;
+        let mut there = there.unwrap_or_default();
+        there.truncate(MAX_ENTRIES);
+        Ok(there)
+    }
+
     /// Whether the repository has these bytes at this path.
     fn is_there(&self, file: &Upload, there: &[Entry]) -> Result<bool, SourceError> {
-        let entries = there.iter().take(MAX_ENTRIES);
-        let Some(entry) = entries.into_iter().find(|entry| entry.path == file.path) else {
+        let Some(entry) = there.iter().find(|entry| entry.path == file.path) else {
             return Ok(false);
         };
         if let Some(pointer) = &entry.lfs {
