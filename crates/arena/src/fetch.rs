@@ -19,11 +19,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long one transfer may take.
+/// How long one transfer may take, and how long after that until it is given up though it does not stop.
 const TRANSFER: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// How long a server that does not give a file is waited for, over all attempts.
 const WAIT: Duration = Duration::from_secs(900);
+
+const LATE: &str = "the transfer took too long";
 
 /// Where models come from.
 #[derive(Clone)]
@@ -86,10 +89,11 @@ impl Fetch {
         }
     }
 
-    /// Models of the Hub as well, through a cache.
-    pub fn with_hub(self, access: Access, cache: Cache, patience: Patience) -> Self {
+    /// Models of the Hub as well, through a cache. They are asked for as anybody would: what only one validator may read
+    /// would divide the validators, and a token that is no good would look like everybody's fault.
+    pub fn with_hub(self, access: &Access, cache: Cache, patience: Patience) -> Self {
         let hub = Hub {
-            access,
+            access: access.anonymous(),
             cache,
             patience,
             waiting: Mutex::default(),
@@ -120,11 +124,11 @@ impl Fetch {
         let watch = async {
             tokio::time::sleep(TRANSFER).await;
             stop.store(true, Ordering::Relaxed);
-            std::future::pending::<()>().await;
+            tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
             fetched = work => fetched?,
-            () = watch => Err(FetchError::Unavailable("a transfer took too long".to_owned())),
+            () = watch => Err(FetchError::Unavailable(LATE.to_owned())),
         }
     }
 
@@ -238,10 +242,14 @@ impl Hub {
                 "the Hub does not show {name}: the repository is private or gated"
             ))),
             SourceError::Transfer { .. } | SourceError::Stopped => {
+                let error = match error {
+                    SourceError::Stopped => LATE.to_owned(),
+                    error => error.to_string(),
+                };
                 let mut waiting = self.waiting();
                 let since = *waiting.entry(name.to_owned()).or_insert_with(Instant::now);
                 if since.elapsed() < self.wait {
-                    return Err(FetchError::Unavailable(error.to_string()));
+                    return Err(FetchError::Unavailable(error));
                 }
                 waiting.remove(name);
                 let minutes = self.wait.as_secs() / 60;
