@@ -6,6 +6,7 @@ mod evaluate;
 mod judging;
 mod neuron;
 pub mod node;
+mod submit;
 mod train;
 mod wallet;
 
@@ -14,6 +15,7 @@ pub use data::*;
 pub use evaluate::*;
 pub use judging::*;
 pub use neuron::*;
+pub use submit::*;
 pub use train::*;
 pub use wallet::*;
 
@@ -66,6 +68,8 @@ pub enum Command {
     Ledger(Ledger),
     /// Show what a validator saw: the last round, a submission's life, the reasons.
     Board(Board),
+    /// Hand a model in to a competition: check, upload, commit, and show what became of it.
+    Submit(Submit),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

@@ -11,6 +11,7 @@ pub mod node;
 pub mod query;
 mod session;
 pub mod stake;
+pub mod submit;
 pub mod subnet;
 pub mod train;
 pub mod up;

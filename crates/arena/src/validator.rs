@@ -107,9 +107,6 @@ pub enum ValidatorError {
         /// The subnet.
         netuid: u16,
     },
-    /// Work on another thread was lost.
-    #[error("a task of the validator failed: {0}")]
-    Task(#[from] tokio::task::JoinError),
 }
 
 /// A running validator.

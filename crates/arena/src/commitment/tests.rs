@@ -9,7 +9,7 @@ const ALL: [Form; 5] = [
     Form::TwoPhase,
 ];
 
-const SHA: &str = "9a140a40d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c";
+const SHA: &str = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const SNAPSHOT: &str = "jELoCmuXibOkNEfoIhUnQQc8xKoItWR+DlV2+cHzZAQ=";
 const BOUND: &str = "ka2TcmoKEQ2tjpTmnsrm8g1YvHmbWvsGwwFEkWPO5xQ=";
@@ -184,7 +184,7 @@ fn repository() -> impl Strategy<Value = String> {
 fn statement() -> impl Strategy<Value = (Form, Statement)> {
     let commit = "[0-9a-f]{40}";
     let maybe = || proptest::option::of(commit);
-    let rate = (1e-9..1.0f64).prop_map(|rate| rate.to_string());
+    let rate = "0[.][0-9]{0,4}[1-9]";
     prop_oneof![
         (name(), name(), commit).prop_map(|(owner, name, revision)| (
             Form::Revision,
@@ -198,8 +198,7 @@ fn statement() -> impl Strategy<Value = (Form, Statement)> {
             name(),
             maybe(),
             proptest::option::of(digest()),
-            // Short enough for the whole.
-            proptest::option::of(rate.prop_filter("too long", |rate| rate.len() < 14)),
+            proptest::option::of(rate),
         )
             .prop_map(|(owner, name, revision, hash, learning_rate)| (
                 Form::Snapshot,
