@@ -9,6 +9,7 @@ mod neuron;
 pub mod node;
 mod sandbox;
 pub mod service;
+mod submit;
 mod train;
 mod wallet;
 
@@ -19,6 +20,7 @@ pub use health::*;
 pub use judging::*;
 pub use neuron::*;
 pub use sandbox::*;
+pub use submit::*;
 pub use train::*;
 pub use wallet::*;
 
@@ -73,6 +75,8 @@ pub enum Command {
     Board(Board),
     /// Run commands in the background: start, stop, list, logs, systemd units.
     Service(service::Service),
+    /// Hand a model in to a competition: check, upload, commit, and show what became of it.
+    Submit(Submit),
     /// Run a chain of one machine, copy and restore it.
     Node(node::Node),
 }

@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         Command::Ledger(ledger) => runtime.block_on(commands::ledger::run(ledger)),
         Command::Board(board) => runtime.block_on(commands::board::run(board)),
         Command::Service(service) => runtime.block_on(commands::service::run(service)),
+        Command::Submit(submit) => runtime.block_on(commands::submit::run(submit)),
         Command::Node(node) => runtime.block_on(commands::node::run(node, &arguments.logging)),
     };
     // Blocking work that was told to stop may still be on its way out.

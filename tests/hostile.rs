@@ -2,9 +2,10 @@
 
 mod common;
 
-use agon_arena::commitment::{Claim, LOCAL_REPOSITORY};
+use agon_arena::commitment::{File as Committed, LOCAL_REPOSITORY};
 use agon_arena::competition::Budget;
 use agon_arena::event::Events;
+use agon_arena::fetch::Fetch;
 use agon_arena::ledger::{Evaluation, Ledger, Outcome};
 use agon_arena::miner::Miner;
 use agon_arena::sandbox::Sandbox;
@@ -288,13 +289,13 @@ async fn judge(
             store: store.clone(),
             events: silent(name),
         };
-        let claim = Claim {
+        let file = Committed {
             repository: LOCAL_REPOSITORY.into(),
             stem: "model".into(),
             competition: tricorder::NAME.into(),
             digest,
         };
-        miner.commit(&claim).await.unwrap();
+        miner.commit(&file.into(), digest).await.unwrap();
     }
     // The first round must know every commitment.
     let mut state = client.finalized().await.unwrap();
@@ -318,7 +319,7 @@ async fn judge(
         netuid: NETUID,
         hotkey: validator.clone(),
         competition: Arc::new(Tricorder::new(judging, 8).with_budget(budget)),
-        store,
+        store: Fetch::local(store),
         sandbox: Sandbox::new(common::AGON.into()),
         sample_source: SampleSource::Fixed(1),
         stake_limit: None,

@@ -1,6 +1,6 @@
 //! What can be typed about validators and what they keep.
 
-use super::{OneSubnet, WalletPlace};
+use super::{Isolating, OneSubnet, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::reward::Scoring;
 use agon_keys::AccountId;
@@ -77,6 +77,8 @@ pub struct RunValidator {
         default_value = "4096"
     )]
     pub stake_limit: Amount,
+    #[command(flatten)]
+    pub watching: Watching,
     /// Judge only; set no weights.
     #[arg(long = "neuron.disable_set_weights")]
     pub disable_set_weights: bool,
@@ -102,9 +104,14 @@ pub struct JudgingData {
     /// By which rules scores become weights.
     #[arg(long, value_enum, default_value_t)]
     pub scoring: ScoringRules,
-    /// Where models are fetched, by their digest.
+    /// The local store of models; those of the Hub are fetched from there.
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,
+    /// The most gibibytes that models of the Hub may take here; they lie in DIR/cache of the store.
+    #[arg(long = "cache.size", value_name = "GIB", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub cache_size: u64,
+    #[command(flatten)]
+    pub isolating: Isolating,
 }
 
 fn plain_name(text: &str) -> Result<String, String> {

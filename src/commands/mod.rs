@@ -12,6 +12,7 @@ pub mod query;
 pub mod service;
 pub mod session;
 pub mod stake;
+pub mod submit;
 pub mod subnet;
 pub mod train;
 pub mod up;

@@ -83,6 +83,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// The block, and the index of the extrinsic in it.
+    pub fn place(&self) -> (u64, u32) {
+        (self.block, self.extrinsic_index)
+    }
+
     /// A number that the runtime reported: the field at `position` of the last event with this name.
     pub fn told(&self, event: &str, position: usize) -> Option<u64> {
         let mut events = self.events.iter().rev();

@@ -1,16 +1,19 @@
 //! `agon validator`: one validator on any chain, and its judgements made again.
 
 use super::session::{Session, document, table};
+use super::submit::access;
 use super::wallet::{Part, open, unlock};
 use crate::args::{
     JudgingData, Logging, Rejudge, RunValidator, Validator as Arguments, ValidatorVerb,
 };
 use crate::failure::Failure;
+use crate::health::Watched;
 use crate::logging;
 use crate::printer::{Printer, result, say};
 use crate::talk::Talk;
 use agon_arena::competition::Competition;
 use agon_arena::event::{Event, Events};
+use agon_arena::fetch::Fetch;
 use agon_arena::ledger::{Evaluation, Ledger, Outcome, Records};
 use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
@@ -19,7 +22,8 @@ use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_arena::validator::{Setup, Validator, ValidatorError};
 use agon_dataset::skin;
-use agon_dataset::store::{ArtefactStore, LocalStore, StoreError};
+use agon_dataset::source::Patience;
+use agon_dataset::store::{ArtefactStore, Cache, LocalStore, StoreError};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use serde_json::json;
@@ -38,7 +42,9 @@ pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure>
 struct Judging {
     competition: Arc<dyn Competition>,
     source: SampleSource,
+    /// Everything that was published on this machine.
     store: Arc<dyn ArtefactStore>,
+    fetch: Fetch,
     sandbox: Sandbox,
 }
 
@@ -60,14 +66,16 @@ impl Judging {
                 arguments.store.display()
             )));
         }
-        let program = std::env::current_exe().context("finding the running program")?;
+        let store: Arc<dyn ArtefactStore> = Arc::new(LocalStore::open(&arguments.store)?);
+        let cache = Cache::open(arguments.store.join("cache"), arguments.cache_size << 30)?;
         Ok(Self {
             competition: Arc::new(competition.with_scoring(arguments.scoring.into())),
             source: arguments
                 .seed
                 .map_or(SampleSource::Chain, SampleSource::Fixed),
-            store: Arc::new(LocalStore::open(&arguments.store)?),
-            sandbox: Sandbox::new(program),
+            fetch: Fetch::local(store.clone()).with_hub(&access()?, cache, Patience::default()),
+            store,
+            sandbox: arguments.isolating.sandbox().await?,
         })
     }
 }
@@ -112,14 +120,25 @@ async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Fail
         )));
     }
     let client = session.client.clone();
+    let watched = Watched::start(&arguments.watching).await?;
+    if let Some(watched) = &watched {
+        printer.say(&format!("health at {}", watched.url()));
+        tokio::spawn(watched.health.clone().follow(client.clone()));
+    }
+    let health = watched.as_ref().map(|watched| watched.health.clone());
     let ledger = ledger(&directory, &arguments, client.genesis_hash()).await?;
-    let listener = move |who: &str, event: &Event| talk.tell(who, event);
+    let listener = move |who: &str, event: &Event| {
+        if let Some(health) = &health {
+            health.observe(who, event);
+        }
+        talk.tell(who, event);
+    };
     let setup = Setup {
         client,
         netuid,
         hotkey: Arc::new(hotkey),
         competition: judging.competition,
-        store: judging.store,
+        store: judging.fetch,
         sandbox: judging.sandbox,
         sample_source: judging.source,
         stake_limit: Some(arguments.stake_limit.0),

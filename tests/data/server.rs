@@ -1,5 +1,7 @@
 //! A server on this machine that answers as it is told, and remembers what it was asked.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +11,9 @@ use std::thread;
 /// A request as a server sees it; header names are in lower case.
 #[derive(Debug, Clone)]
 pub struct Request {
+    pub method: String,
     pub path: String,
+    pub body: Vec<u8>,
     headers: HashMap<String, String>,
 }
 
@@ -33,6 +37,8 @@ pub struct Answer {
     breaks_after: Option<usize>,
     /// Whether it says nothing after that, instead of closing the connection.
     stalls: bool,
+    /// Whether the body is repeated for as long as somebody reads, and no length is announced.
+    is_endless: bool,
 }
 
 impl Answer {
@@ -43,6 +49,7 @@ impl Answer {
             body: body.into(),
             breaks_after: None,
             stalls: false,
+            is_endless: false,
         }
     }
 
@@ -63,6 +70,12 @@ impl Answer {
             }
             _ => Self::new(200, body).with("etag", tag),
         }
+    }
+
+    /// A body without an end.
+    pub fn endless(mut self) -> Self {
+        self.is_endless = true;
+        self
     }
 
     pub fn breaking_after(mut self, bytes: usize) -> Self {
@@ -111,7 +124,8 @@ fn serve(
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap(), words.next().unwrap_or_default());
     let mut headers = HashMap::new();
     loop {
         line.clear();
@@ -123,7 +137,20 @@ fn serve(
             None => break,
         }
     }
-    let request = Request { path, headers };
+    let length = headers
+        .get("content-length")
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    // The client may have gone: that is its right.
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let request = Request {
+        method,
+        path,
+        body,
+        headers,
+    };
     let before = {
         let mut log = log.lock().unwrap();
         let before = log.iter().filter(|r| r.path == request.path).count();
@@ -131,18 +158,17 @@ fn serve(
         before
     };
     let answer = answer(&request, before);
-    let mut head = format!(
-        "HTTP/1.1 {} X\r\ncontent-length: {}\r\nconnection: close\r\n",
-        answer.status,
-        answer.body.len()
-    );
+    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", answer.status);
+    if !answer.is_endless {
+        head += &format!("content-length: {}\r\n", answer.body.len());
+    }
     for (name, value) in &answer.headers {
         head += &format!("{name}: {value}\r\n");
     }
     let body = &answer.body[..answer.breaks_after.unwrap_or(answer.body.len())];
-    // The client may have gone: that is its right.
     let _ = stream.write_all((head + "\r\n").as_bytes());
     let _ = stream.write_all(body);
+    while answer.is_endless && stream.write_all(body).is_ok() {}
     let _ = stream.flush();
     let patience = match answer.stalls {
         true => std::time::Duration::from_secs(60),

@@ -1,5 +1,6 @@
 //! What a new model competition implements; the loops know it only through this trait.
 
+use crate::commitment::Form;
 use crate::ledger::Outcome;
 use crate::reward::{Past, Scoring};
 use crate::seed::Seed;
@@ -50,6 +51,11 @@ pub struct SampleError {
 pub trait Competition: Send + Sync + 'static {
     /// Its name in commitments and in the ledger.
     fn name(&self) -> &'static str;
+
+    /// In which forms its models are committed.
+    fn forms(&self) -> &'static [Form] {
+        &[Form::File, Form::TwoPhase]
+    }
 
     /// Inputs and outputs a model must declare.
     fn contract(&self) -> Contract;

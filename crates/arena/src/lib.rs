@@ -2,7 +2,7 @@
 //!
 //! A [`competition::Competition`] says what a model must look like, which samples it is asked and how
 //! its answers are scored. Everything else is shared and knows no competition by name: the
-//! [`roster`] (who counts), the [`sandbox`] (where a model runs), [`likeness`] (whose copy it is), the
+//! [`roster`] (who counts), [`fetch`] (where a model comes from), the [`sandbox`] (where it runs), [`likeness`] (whose copy it is), the
 //! [`ledger`] (what was seen), the
 //! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit. What
 //! a validator did can be made again and compared ([`replay`]) and handed on ([`snapshot`]).
@@ -14,6 +14,7 @@ pub mod commitment;
 pub mod competition;
 pub mod compute;
 pub mod event;
+pub mod fetch;
 pub mod journal;
 pub mod ledger;
 pub mod likeness;

@@ -3,13 +3,15 @@
 //!
 //! Everything can be repeated: what is already in the store or on chain is left as it is.
 
-use crate::commitment::Claim;
+use crate::commitment::{Form, Reveal, Salt, Seal, Statement};
 use crate::competition::{Competition, Judgement};
 use crate::event::{Event, Events};
 use crate::sandbox::{Sandbox, SandboxError};
 use agon_dataset::store::{ArtefactStore, StoreError};
 use agon_model::digest::Digest;
-use agon_neuron::{Call, ChainClient, DataTooLong, Outcome, PrepareError, ReadError, Signer};
+use agon_neuron::{
+    Call, ChainClient, Commitment, DataTooLong, Outcome, PrepareError, ReadError, Signer,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,15 @@ pub struct Miner {
     pub events: Events,
 }
 
+/// Where a commitment stands on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The block.
+    pub block: u64,
+    /// The index of its extrinsic there; `None` where the node no longer knows.
+    pub extrinsic_index: Option<u32>,
+}
+
 /// Why a model was not submitted.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -40,9 +51,9 @@ pub enum SubmitError {
     /// The commitment could not be signed.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// The claim does not fit a commitment.
+    /// The statement does not fit a commitment.
     #[error(transparent)]
-    Claim(#[from] DataTooLong),
+    Statement(#[from] DataTooLong),
     /// The artefact store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -81,29 +92,82 @@ impl Miner {
         Ok(digest)
     }
 
-    /// Commit a claim, unless it is already this hotkey's commitment.
-    pub async fn commit(&self, claim: &Claim) -> Result<(), SubmitError> {
-        let data = claim.to_string().into_bytes();
-        let state = self.client.finalized().await?;
-        let hotkey = self.hotkey.account();
-        let commitments = state.commitments(self.netuid).await?;
-        let mine = commitments.iter().find(|c| c.hotkey == hotkey);
-        let block = match mine.filter(|commitment| commitment.data == data) {
-            Some(commitment) => commitment.block,
+    /// Commit to a model of this digest, unless it is already this hotkey's commitment, and say where that stands.
+    pub async fn commit(
+        &self,
+        statement: &Statement,
+        digest: Digest,
+    ) -> Result<Placed, SubmitError> {
+        let data = statement.to_string().into_bytes();
+        let placed = match self.committed().await?.filter(|mine| mine.data == data) {
+            Some(mine) => Placed {
+                block: mine.block,
+                extrinsic_index: mine.extrinsic_index,
+            },
             None => self.submit(&data).await?,
         };
-        let digest = claim.digest;
+        let block = placed.block;
         self.events.emit(&Event::Committed { digest, block });
-        Ok(())
+        Ok(placed)
     }
 
-    async fn submit(&self, data: &[u8]) -> Result<u64, SubmitError> {
+    /// Commit to a model in two phases: a seal in one block, and in a later one what is sealed. The submission's place
+    /// is that of the seal; its block is returned. `salt` must be secret, drawn anew for each model, and the same when
+    /// this is done again: what was done before is then gone on with.
+    pub async fn commit_in_two_phases(
+        &self,
+        digest: Digest,
+        salt: Salt,
+        competition: &str,
+        repository: &str,
+    ) -> Result<u64, SubmitError> {
+        let reveal = |block| Reveal {
+            block,
+            digest,
+            salt,
+            repository: repository.to_owned(),
+        };
+        if let Some(mine) = self.committed().await?
+            && let Ok(Statement::Reveal(revealed)) = Statement::read(&mine.data, &[Form::TwoPhase])
+            && revealed == reveal(revealed.block)
+        {
+            let block = revealed.block;
+            self.events.emit(&Event::Committed { digest, block });
+            return Ok(block);
+        }
+        let seal = Seal::new(digest, &self.hotkey.account(), &salt, competition);
+        let sealed = self.commit(&Statement::Seal(seal), digest).await?.block;
+        self.client.wait_for_block(sealed + 1).await?;
+        self.commit(&Statement::Reveal(reveal(sealed)), digest)
+            .await?;
+        Ok(sealed)
+    }
+
+    /// This hotkey's commitment.
+    async fn committed(&self) -> Result<Option<Commitment>, ReadError> {
+        let hotkey = self.hotkey.account();
+        let state = self.client.finalized().await?;
+        let commitments = state.commitments(self.netuid).await?;
+        Ok(commitments.into_iter().find(|it| it.hotkey == hotkey))
+    }
+
+    async fn submit(&self, data: &[u8]) -> Result<Placed, SubmitError> {
         let call = Call::set_commitment(self.netuid, data)?;
         let signed = self.client.prepare(call, self.hotkey.as_ref()).await?;
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
             match self.client.send(&signed).await {
-                Outcome::Finalised { block, .. } => return Ok(block),
+                Outcome::Finalised {
+                    block,
+                    extrinsic_index,
+                    ..
+                } => {
+                    let extrinsic_index = Some(extrinsic_index);
+                    return Ok(Placed {
+                        block,
+                        extrinsic_index,
+                    });
+                }
                 Outcome::Rejected { error } => return Err(SubmitError::Refused(error)),
                 Outcome::Unknown { reason: unknown } => reason = unknown,
             }

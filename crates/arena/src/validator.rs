@@ -4,20 +4,21 @@
 //! was killed continues where it was: nothing is judged twice and a signed weight transaction is sent
 //! again rather than made anew.
 
+use crate::commitment::Claim;
 use crate::competition::{Competition, Judgement};
 use crate::event::{Event, Events};
+use crate::fetch::{Fetch, FetchError};
 use crate::ledger::{Basis, Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
 use crate::likeness::{self, Portrait};
-use crate::roster::{self, Entry};
+use crate::roster::{self, Entry, Rules};
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::seed::{SampleSource, Seed};
-use agon_dataset::store::{ArtefactStore, StoreError};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_model::inference::ENGINE;
 use agon_neuron::{
-    BadScore, Call, ChainClient, ChainState, H256, Metagraph, NoRandomness, Outcome, PrepareError,
-    ReadError, SignedCall, Signer, Weights,
+    BadScore, Call, ChainClient, ChainState, H256, NoRandomness, Outcome, PrepareError, ReadError,
+    SignedCall, Signer, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub struct Setup {
     /// What is judged.
     pub competition: Arc<dyn Competition>,
     /// Where artefacts are fetched.
-    pub store: Arc<dyn ArtefactStore>,
+    pub store: Fetch,
     /// Where models run.
     pub sandbox: Sandbox,
     /// Where the judging samples come from.
@@ -83,9 +84,9 @@ pub enum ValidatorError {
     /// The sandbox or the judging data failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The artefact store failed.
+    /// An artefact cannot be had, and no submission is to blame.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Fetch(#[from] FetchError),
     /// A competition gave shares that are no weights.
     #[error(transparent)]
     Shares(#[from] BadScore),
@@ -106,9 +107,6 @@ pub enum ValidatorError {
         /// The subnet.
         netuid: u16,
     },
-    /// Work on another thread was lost.
-    #[error("a task of the validator failed: {0}")]
-    Task(#[from] tokio::task::JoinError),
 }
 
 /// A running validator.
@@ -162,6 +160,15 @@ impl Validator {
                 ) => {
                     tracing::warn!(validator = self.setup.events.who(), %error, "the chain does not answer");
                     self.wait(&format!("the chain: {error}"));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(ValidatorError::Fetch(FetchError::Unavailable(reason))) => {
+                    tracing::warn!(
+                        validator = self.setup.events.who(),
+                        reason,
+                        "a model cannot be had now"
+                    );
+                    self.wait(&format!("a model: {reason}"));
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
@@ -243,27 +250,14 @@ impl Validator {
 
     /// The roster at the round's cut-off.
     async fn entries(&self, round: &Round) -> Result<Vec<Entry>, ValidatorError> {
-        let netuid = self.setup.netuid;
-        let state = self.setup.client.at(round.cutoff_hash).await?;
-        let (mut commitments, metagraph) =
-            tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
-        commitments.retain(|commitment| !self.validates(&metagraph, commitment.hotkey));
-        Ok(roster::roster(
-            commitments,
-            &metagraph,
-            self.setup.competition.name(),
-        ))
-    }
-
-    /// Whether a hotkey is a validator's rather than a miner's.
-    fn validates(&self, metagraph: &Metagraph, hotkey: AccountId) -> bool {
-        let Some((limit, uid)) = self.setup.stake_limit.zip(metagraph.uid_of(&hotkey)) else {
-            return false;
+        let competition = &self.setup.competition;
+        let rules = Rules {
+            competition: competition.name(),
+            forms: competition.forms(),
+            stake_limit: self.setup.stake_limit,
         };
-        let uid = usize::from(uid);
-        let permitted = metagraph.validator_permit.get(uid).copied();
-        let stake = metagraph.stake.get(uid).copied();
-        permitted.unwrap_or(false) && stake.unwrap_or(0) > limit
+        let state = self.setup.client.at(round.cutoff_hash).await?;
+        Ok(roster::read(&state, self.setup.netuid, rules).await?)
     }
 
     /// Judge every entry that has no row yet.
@@ -310,9 +304,8 @@ impl Validator {
                     Judgement::failed(Verdict::Refused, &refused.reason)
                 }
                 Ok(claim) => {
-                    row.artefact = Some(claim.digest);
-                    self.examine(&mut row, claim.digest, &items, seed, &rows)
-                        .await?
+                    row.artefact = claim.content.digest();
+                    self.examine(&mut row, claim, &items, seed, &rows).await?
                 }
             };
             row.outcome = judgement.outcome;
@@ -333,26 +326,32 @@ impl Validator {
     async fn examine(
         &mut self,
         row: &mut Evaluation,
-        digest: Digest,
+        claim: &Claim,
         items: &[usize],
         seed: Seed,
         earlier: &[Evaluation],
     ) -> Result<Judgement, ValidatorError> {
         let copy = |reason| Judgement::failed(Verdict::Refused, reason);
-        let owner = self
-            .ledger
-            .records()
-            .owner(row.committed(), digest, None)
-            .await?;
-        if let Some(owner) = owner {
+        let records = self.ledger.records();
+        if let Some(digest) = row.artefact
+            && let Some(owner) = records.owner(row.committed(), digest, None).await?
+        {
             return Ok(copy(copied(&owner, "this file")));
         }
-        let model = match self.fetch(digest, row).await? {
+        let limit = self.setup.competition.limits().bytes;
+        let model = match self.setup.store.fetch(&row.hotkey, claim, limit).await? {
             Ok(model) => model,
-            Err(judgement) => return Ok(judgement),
+            Err(unfetched) => {
+                row.bytes = unfetched.bytes;
+                return Ok(unfetched.judgement);
+            }
         };
+        let digest = model.digest;
+        row.artefact = Some(digest);
+        row.bytes = model.bytes.len() as u64;
         let competition = self.setup.competition.clone();
-        let judged = self.setup.sandbox.judge(competition, &model, items).await?;
+        let sandbox = &self.setup.sandbox;
+        let judged = sandbox.judge(competition, &model.bytes, items).await?;
         if let Some(weakness) = judged.weakness.filter(|_| !self.degraded) {
             self.degraded = true;
             let reason = weakness.to_owned();
@@ -380,34 +379,6 @@ impl Validator {
             }
             (None, None) => judged.judgement,
         })
-    }
-
-    /// The model of this digest, or the judgement that there is none to run.
-    async fn fetch(
-        &self,
-        digest: Digest,
-        row: &mut Evaluation,
-    ) -> Result<Result<Vec<u8>, Judgement>, ValidatorError> {
-        let limit = self.setup.competition.limits().bytes;
-        let store = self.setup.store.clone();
-        let fetched = tokio::task::spawn_blocking(move || store.get(&digest.0, limit)).await?;
-        let refused = |reason| Ok(Err(Judgement::failed(Verdict::Refused, reason)));
-        match fetched {
-            Ok(model) => {
-                row.bytes = model.len() as u64;
-                Ok(Ok(model))
-            }
-            Err(StoreError::TooLarge { size, limit, .. }) => {
-                row.bytes = size;
-                let reason = format!("the file has {size} bytes; at most {limit} are allowed");
-                Ok(Err(Judgement::failed(Verdict::TooLarge, reason)))
-            }
-            Err(StoreError::Missing { .. }) => refused("the store has no file of this digest"),
-            Err(StoreError::Damaged { .. }) => {
-                refused("the stored file is not the one that was committed")
-            }
-            Err(error @ StoreError::Io { .. }) => Err(error.into()),
-        }
     }
 
     /// Bring the round's weights into a block and say in which; none when nobody is worth a weight.

@@ -5,7 +5,8 @@
 //! ([`skin::prepare`]); whatever a competitor has, opened ([`skin::open`]); a procedural stand-in
 //! ([`skin::synthetic`]); pictures that look alike ([`duplicates`]); the division into parts that share no lesion and no
 //! patient ([`split`]); decoding and resizing exactly as the judges do it ([`image`]); decoded images kept in memory
-//! ([`cache`]); training augmentation ([`augment`]) and the content-addressed store of model files ([`store`]).
+//! ([`cache`]); training augmentation ([`augment`]); the content-addressed store of model files ([`store`]) and
+//! the code beside them as one archive ([`pack`]).
 //!
 //! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path outside the directory
 //! it was given because a data file spells it out; it never decodes, reads or unpacks past its limits; it never hands
@@ -17,6 +18,7 @@ pub mod duplicates;
 mod files;
 mod groups;
 pub mod image;
+pub mod pack;
 mod seed;
 pub mod skin;
 pub mod source;

@@ -3,7 +3,8 @@
 //! [`CATALOGUE`] lists the sets; [`fetch`] brings one into a directory of its name, from Kaggle, the Hugging Face Hub
 //! or plain addresses. A set appears under its name only when everything was transferred, checked and unpacked; until
 //! then it lies in a hidden directory beside, from where an interrupted transfer goes on. [`verify`] compares what is
-//! there with the receipt that was written then. [`HubFile`] is one file of a model repository.
+//! there with the receipt that was written then. [`HubFile`] is one file of a model repository, [`Repository`] one that
+//! the user fills.
 //!
 //! What it refuses to do: it fetches nothing that was not asked for by name, sends credentials to no host but the one
 //! they are for, and unpacks nothing outside its directory or beyond its limits.
@@ -14,6 +15,7 @@ mod catalogue;
 mod fetch;
 mod hub;
 mod receipt;
+mod repository;
 mod transfer;
 
 use std::io;
@@ -23,8 +25,9 @@ pub use access::Access;
 pub use archive::{MAX_ENTRIES, MAX_RATIO, UnpackError};
 pub use catalogue::{CATALOGUE, DataSet, DirectFile, Kind, Origin, SelectError, Selection};
 pub use fetch::{Outcome, Progress, Settings, Step, Watch, fetch, steps};
-pub use hub::{HubFile, ParseHubFileError};
+pub use hub::{HubFile, ParseHubFileError, Patience, Wanted};
 pub use receipt::{RECEIPT, Receipt, ReceiptFile, Verified, verify};
+pub use repository::{Repository, State, Upload};
 pub use transfer::MAX_FILE_BYTES;
 
 /// Why a data set is not here.
@@ -68,6 +71,16 @@ pub enum SourceError {
         found: String,
         /// What was announced.
         wanted: String,
+    },
+    /// More arrives, or is announced, than is taken.
+    #[error("{name}: it has {size} bytes or more; at most {limit} are taken")]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// What was announced, or what had arrived.
+        size: u64,
+        /// The most that is taken.
+        limit: u64,
     },
     /// An archive cannot be unpacked.
     #[error("{}: {reason}", path.display())]

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::commitments::Placements;
 use crate::connection::{ConnectError, Connection, Deadlines, ReadError};
+use crate::signed::Remembered;
 use crate::{ChainState, H256};
 
 /// A client of one chain. Clones share one connection, which is made again when it was lost: an
@@ -51,6 +52,7 @@ struct Inner {
     genesis: H256,
     connection: tokio::sync::Mutex<Connection>,
     placements: Mutex<Placements>,
+    signed: Mutex<Remembered>,
 }
 
 impl ChainClient {
@@ -87,6 +89,7 @@ impl ChainClient {
                 genesis: connection.genesis(),
                 connection: tokio::sync::Mutex::new(connection),
                 placements: Mutex::new(BTreeMap::new()),
+                signed: Mutex::new(BTreeMap::new()),
             }),
         })
     }
@@ -231,6 +234,10 @@ impl ChainClient {
 
     pub(crate) fn placements(&self) -> &Mutex<Placements> {
         &self.inner.placements
+    }
+
+    pub(crate) fn signed(&self) -> &Mutex<Remembered> {
+        &self.inner.signed
     }
 }
 

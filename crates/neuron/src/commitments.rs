@@ -167,7 +167,7 @@ fn place(body: &[Vec<u8>], signer: &AccountId, call: &[u8]) -> Option<u32> {
 }
 
 /// What follows the signer's address in an extrinsic (version 4) that `signer` has signed.
-fn after_signer<'a>(mut extrinsic: &'a [u8], signer: &AccountId) -> Option<&'a [u8]> {
+pub(crate) fn after_signer<'a>(mut extrinsic: &'a [u8], signer: &AccountId) -> Option<&'a [u8]> {
     const SIGNED_V4: u8 = 0x84;
     const ADDRESS_IS_ID: u8 = 0;
     let length = Compact::<u32>::decode(&mut extrinsic).ok()?.0;

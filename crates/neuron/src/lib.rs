@@ -33,6 +33,7 @@ mod metagraph;
 pub mod peer;
 mod sealed;
 mod shares;
+mod signed;
 mod signer;
 mod stake;
 mod state;
@@ -53,6 +54,7 @@ pub use hyperparameters::{BadSetting, Freeze, HYPERPARAMETERS, Hyperparameter, S
 pub use metagraph::{Axon, Columns, Inconsistent, Metagraph, Weights};
 pub use sealed::{RevealedCommitment, SealError, SealedCommitment};
 pub use shares::{BadScore, WeightLimits, weigh};
+pub use signed::SignedBytes;
 pub use signer::Signer;
 pub use stake::Stake;
 pub use state::{ChainState, Epoch, Hyperparameters};

@@ -5,7 +5,7 @@ use super::home::Home;
 use super::network::{Member, Network};
 use crate::failure::Failure;
 use crate::files::write_atomically;
-use agon_arena::commitment::{Claim, LOCAL_REPOSITORY};
+use agon_arena::commitment::{File, LOCAL_REPOSITORY};
 use agon_arena::event::{Event, Events};
 use agon_arena::ledger::Outcome;
 use agon_arena::miner::Miner;
@@ -94,13 +94,13 @@ impl Mine<'_> {
             };
             let model = self.model(index, member, &miner, first.as_deref()).await?;
             let digest = miner.publish(&model)?;
-            let claim = Claim {
+            let file = File {
                 repository: LOCAL_REPOSITORY.to_owned(),
                 stem: STEM.to_owned(),
                 competition: tricorder::NAME.to_owned(),
                 digest,
             };
-            miner.commit(&claim).await?;
+            miner.commit(&file.into(), digest).await?;
             first.get_or_insert(model);
         }
         Ok(())

@@ -13,6 +13,7 @@ use crate::logging;
 use crate::printer::Printer;
 use crate::talk::Talk;
 use agon_arena::event::{Event, Events};
+use agon_arena::fetch::Fetch;
 use agon_arena::ledger::Ledger;
 use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
@@ -275,7 +276,7 @@ impl Run {
                 netuid: network.netuid,
                 hotkey: member.hotkey.clone(),
                 competition: competition.clone(),
-                store: store.clone(),
+                store: Fetch::local(store.clone()),
                 sandbox: sandbox.clone(),
                 sample_source,
                 stake_limit: None,

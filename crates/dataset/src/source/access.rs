@@ -68,6 +68,15 @@ impl Access {
         })
     }
 
+    /// The same endpoints, with nothing to tell anybody about the user.
+    pub fn anonymous(&self) -> Self {
+        Self {
+            kaggle_authorization: None,
+            hub_authorization: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether there is something to tell Kaggle.
     pub fn knows_kaggle(&self) -> bool {
         self.kaggle_authorization.is_some()

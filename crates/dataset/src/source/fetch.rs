@@ -310,6 +310,7 @@ fn jobs(
                 job.expected = Expected {
                     size: file.size,
                     sha256: file.lfs.map(|lfs| lfs.sha256),
+                    most: None,
                 };
                 jobs.push(job);
             }

@@ -13,8 +13,12 @@ use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode, header};
 use url::Url;
 
-use super::{ReceiptFile, SourceError, at};
+use super::{Patience, ReceiptFile, SourceError, at};
 use crate::files;
+
+mod ask;
+
+pub(super) use ask::{Ask, Reply};
 
 /// Most bytes of one transferred file.
 pub const MAX_FILE_BYTES: u64 = 64 << 30;
@@ -36,6 +40,15 @@ pub(super) struct Expected {
     pub size: Option<u64>,
     /// In hex.
     pub sha256: Option<String>,
+    /// Most bytes, where the size is not known.
+    pub most: Option<u64>,
+}
+
+impl Expected {
+    fn most(&self) -> u64 {
+        let known = self.size.or(self.most);
+        known.unwrap_or(MAX_FILE_BYTES).min(MAX_FILE_BYTES)
+    }
 }
 
 /// A file to fetch.
@@ -122,21 +135,28 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// A client as patient as that.
+    pub fn patient(patience: Patience, stop: &'a AtomicBool) -> Self {
+        Self::new(patience.attempts, patience.pause, stop)
+    }
+
     /// A small JSON answer.
     pub fn json(&self, job: &Job) -> Result<serde_json::Value, SourceError> {
+        let bytes = self.bytes(job)?;
+        serde_json::from_slice(&bytes).map_err(|error| SourceError::Transfer {
+            url: shown(&job.url),
+            reason: format!("the answer is not the JSON that was asked for: {error}"),
+        })
+    }
+
+    /// A small answer.
+    pub fn bytes(&self, job: &Job) -> Result<Vec<u8>, SourceError> {
         self.with_attempts(&job.url, || {
             let mut answer = self.get(job, None)?.0;
             check_status(&answer, job)?;
             let body = answer.body_mut().with_config().limit(MAX_ANSWER);
-            let bytes = body
-                .read_to_vec()
-                .map_err(|error| Trouble::passing(error, None))?;
-            serde_json::from_slice(&bytes).map_err(|error| {
-                Trouble::Lasting(SourceError::Transfer {
-                    url: shown(&job.url),
-                    reason: format!("the answer is not the JSON that was asked for: {error}"),
-                })
-            })
+            body.read_to_vec()
+                .map_err(|error| Trouble::passing(error, None))
         })
     }
 
@@ -320,18 +340,10 @@ impl<'a> Client<'a> {
         } else {
             text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse().ok())
         };
-        let most = job
-            .expected
-            .size
-            .unwrap_or(MAX_FILE_BYTES)
-            .min(MAX_FILE_BYTES);
+        let most = job.expected.most();
         if let Some(total) = total.filter(|total| *total > most) {
-            return Err(Trouble::Lasting(SourceError::Mismatch {
-                name: job.name.clone(),
-                what: "size",
-                found: total.to_string(),
-                wanted: format!("at most {most}"),
-            }));
+            let _ = fs::remove_file(&path);
+            return Err(Trouble::Lasting(too_large(job, total)));
         }
         let part = Part {
             url: shown(&job.url),
@@ -390,12 +402,7 @@ impl<'a> Client<'a> {
             written += count as u64;
             if written > most {
                 let _ = fs::remove_file(&path);
-                return Err(Trouble::Lasting(SourceError::Mismatch {
-                    name: job.name.clone(),
-                    what: "size",
-                    found: format!("more than {most}"),
-                    wanted: format!("at most {most}"),
-                }));
+                return Err(Trouble::Lasting(too_large(job, written)));
             }
             file.write_all(&buffer[..count]).map_err(io_error)?;
             progress(written, part.total);
@@ -504,39 +511,58 @@ fn write_part(job: &Job, part: &Part) -> Result<(), SourceError> {
     files::write_atomically(&path, &text).map_err(at(&path))
 }
 
+fn too_large(job: &Job, size: u64) -> SourceError {
+    SourceError::TooLarge {
+        name: job.name.clone(),
+        size,
+        limit: job.expected.most(),
+    }
+}
+
 /// Which answers are none.
 fn check_status(answer: &Response<ureq::Body>, job: &Job) -> Result<(), Trouble> {
+    match answer.status() {
+        StatusCode::OK => Ok(()),
+        _ => Err(refusal(answer, &job.url, &job.advice)),
+    }
+}
+
+/// What an answer that is none means.
+fn refusal(answer: &Response<ureq::Body>, url: &Url, advice: &str) -> Trouble {
     let status = answer.status();
-    let refused = || {
-        format!(
-            "{} refuses (status {status}). {}",
-            shown(&job.url),
-            job.advice
-        )
-    };
+    let url = shown(url);
     match status.as_u16() {
-        200 => Ok(()),
-        401 | 403 => Err(Trouble::Lasting(SourceError::Credentials(refused()))),
-        404 | 410 => Err(Trouble::Lasting(SourceError::NotFound {
-            url: shown(&job.url),
-        })),
+        401 | 403 => Trouble::Lasting(SourceError::Credentials(format!(
+            "{url} refuses (status {status}). {advice}"
+        ))),
+        404 | 410 => Trouble::Lasting(SourceError::NotFound { url }),
         408 | 425 | 429 | 500..=599 => {
             let asked = text(answer.headers(), header::RETRY_AFTER);
             let seconds = asked.and_then(|seconds| seconds.parse().ok());
             let pause = seconds.map(Duration::from_secs);
             let reason = format!("the server answers {status}");
             match pause.filter(|pause| *pause > MAX_RETRY_AFTER) {
-                Some(pause) => Err(Trouble::Lasting(SourceError::Transfer {
-                    url: shown(&job.url),
+                Some(pause) => Trouble::Lasting(SourceError::Transfer {
+                    url,
                     reason: format!("{reason} and asks to come back in {} s", pause.as_secs()),
-                })),
-                None => Err(Trouble::passing(reason, pause)),
+                }),
+                None => Trouble::passing(reason, pause),
             }
         }
-        _ => Err(Trouble::Lasting(SourceError::Transfer {
-            url: shown(&job.url),
-            reason: format!("the server answers {status}"),
-        })),
+        _ => Trouble::Lasting(SourceError::Transfer {
+            url,
+            reason: format!("the server answers {status}{}", explained(answer.headers())),
+        }),
+    }
+}
+
+/// What the Hub says about a request that it does not like.
+fn explained(headers: &HeaderMap) -> String {
+    let said = headers.get("x-error-message");
+    let said = said.and_then(|said| said.to_str().ok()).unwrap_or_default();
+    match said.is_empty() {
+        true => String::new(),
+        false => format!(": {}", said.chars().take(200).collect::<String>()),
     }
 }
 

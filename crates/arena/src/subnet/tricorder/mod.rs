@@ -2,7 +2,8 @@
 //!
 //! Preprocessing, score and shares are those of the original competition. `score` is the formula,
 //! [`evaluation`] what else can be said of answers, [`parts`] the data and who may read what, [`lesions`] what training
-//! is given of them, [`recipe`] how a model is trained, [`baseline`] what that model must beat.
+//! is given of them, [`recipe`] how a model is trained, [`baseline`] what that model must beat,
+//! [`submission`] what else must be handed in with it.
 
 pub mod baseline;
 pub mod evaluation;
@@ -10,6 +11,7 @@ pub mod lesions;
 pub mod parts;
 pub mod recipe;
 mod score;
+pub mod submission;
 
 pub use score::{robust_score, score};
 

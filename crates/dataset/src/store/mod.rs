@@ -1,4 +1,10 @@
 //! Artefacts by content: the digest is the name, so a file cannot change under its name.
+//!
+//! A store keeps what is put into it; a [`Cache`] keeps what came from elsewhere while there is room.
+
+mod cache;
+
+pub use cache::{Cache, Partial};
 
 use std::fs;
 use std::io;
@@ -65,7 +71,11 @@ pub enum StoreError {
     },
 }
 
-/// A directory as a store: `<root>/<first two hex digits>/<sha256>`.
+/// Where files with names lie.
+const NAMED: &str = "named";
+
+/// A directory as a store: `<root>/<first two hex digits>/<sha256>`, and `<root>/named/<folder>/<name>` for what
+/// belongs to artefacts without being one.
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     root: PathBuf,
@@ -85,6 +95,64 @@ impl LocalStore {
     /// The directory of the store.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Keeps a file under a name, in a folder of its owner's beside the artefacts, in place of what was there.
+    ///
+    /// # Errors
+    /// When a name is no plain file name, or the operating system refuses.
+    pub fn put_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.named(folder, name)?;
+        let directory = self.root.join(NAMED).join(folder);
+        fs::create_dir_all(&directory)
+            .and_then(|()| files::write_atomically(&path, bytes))
+            .map_err(|source| StoreError::Io { path, source })
+    }
+
+    /// A file that was kept under a name; `None` if there is none.
+    ///
+    /// # Errors
+    /// When a name is no plain file name, the file has more than `max_bytes`, or the operating system refuses.
+    pub fn get_named(
+        &self,
+        folder: &str,
+        name: &str,
+        max_bytes: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.named(folder, name)?;
+        match files::read_capped(&path, max_bytes) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(ReadError::Io(source)) => Err(StoreError::Io { path, source }),
+            Err(ReadError::TooLarge(size)) => Err(StoreError::TooLarge {
+                digest: name.to_owned(),
+                size,
+                limit: max_bytes,
+            }),
+        }
+    }
+
+    /// Whether there is a file under a name.
+    ///
+    /// # Errors
+    /// As [`LocalStore::get_named`].
+    pub fn has_named(&self, folder: &str, name: &str) -> Result<bool, StoreError> {
+        let path = self.named(folder, name)?;
+        path.try_exists()
+            .map_err(|source| StoreError::Io { path, source })
+    }
+
+    fn named(&self, folder: &str, name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.root.join(NAMED).join(folder).join(name);
+        let is_plain =
+            |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('/');
+        match is_plain(folder) && is_plain(name) {
+            true => Ok(path),
+            false => Err(StoreError::Io {
+                path,
+                source: io::Error::new(io::ErrorKind::InvalidInput, "not a plain file name"),
+            }),
+        }
     }
 
     fn path(&self, digest: &[u8; 32]) -> PathBuf {
@@ -196,6 +264,23 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn files_with_names_lie_beside_and_nowhere_else() {
+        let (_directory, store) = store();
+        assert_eq!(store.get_named("a", "b.json", 9).unwrap(), None);
+        store.put_named("a", "b.json", b"old").unwrap();
+        store.put_named("a", "b.json", b"new").unwrap();
+        assert_eq!(store.get_named("a", "b.json", 9).unwrap().unwrap(), b"new");
+        assert!(store.has_named("a", "b.json").unwrap());
+        assert!(matches!(
+            store.get_named("a", "b.json", 2),
+            Err(StoreError::TooLarge { size: 3, .. })
+        ));
+        for (folder, name) in [("..", "x"), ("a", "../x"), ("", "x"), ("a", "")] {
+            assert!(store.put_named(folder, name, b"x").is_err());
+        }
     }
 
     #[test]

@@ -1,0 +1,294 @@
+//! A claimed model's bytes, from wherever they are said to be.
+//!
+//! The location is a hint and the content the truth: what arrives is given on only if it is what the hotkey has claimed.
+//! Sizes are capped before and during a transfer, broken transfers are gone on with, and what came from elsewhere is
+//! kept in a cache, so that the next round costs nothing.
+//!
+//! What is wrong with a submission is its outcome ([`Unfetched`]); that a server does not answer is nobody's fault and an
+//! error, until it has lasted so long that the others should not wait any more.
+
+use crate::commitment::{Claim, Location};
+use crate::competition::Judgement;
+use crate::ledger::Outcome;
+use agon_dataset::source::{Access, HubFile, Patience, SourceError, Wanted};
+use agon_dataset::store::{ArtefactStore, Cache, StoreError};
+use agon_keys::AccountId;
+use agon_model::digest::Digest;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long one transfer may take, and how long after that until it is given up though it does not stop.
+const TRANSFER: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a server that does not give a file is waited for, over all attempts.
+const WAIT: Duration = Duration::from_secs(900);
+
+const LATE: &str = "the transfer took too long";
+
+/// Where models come from.
+#[derive(Clone)]
+pub struct Fetch {
+    local: Arc<dyn ArtefactStore>,
+    hub: Option<Arc<Hub>>,
+}
+
+/// The Hub, and what was fetched from it.
+struct Hub {
+    access: Access,
+    cache: Cache,
+    patience: Patience,
+    /// Since when a file is not given.
+    waiting: Mutex<BTreeMap<String, Instant>>,
+    wait: Duration,
+}
+
+/// A model that is here.
+#[derive(Debug, PartialEq)]
+pub struct Model {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Their SHA-256.
+    pub digest: Digest,
+}
+
+/// A submission whose model cannot be had, for a reason of its own.
+#[derive(Debug, PartialEq)]
+pub struct Unfetched {
+    /// The judgement of it.
+    pub judgement: Judgement,
+    /// Bytes of what was claimed, where they are known; else 0.
+    pub bytes: u64,
+}
+
+/// A model that cannot be had, which is not the submission's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The local store or the cache failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server does not answer; later it may.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What only the operator can mend.
+    #[error(transparent)]
+    Source(SourceError),
+    /// Work on another thread was lost.
+    #[error("a transfer was lost: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Fetch {
+    /// Models of the local store alone; whoever names another place is refused.
+    pub fn local(store: Arc<dyn ArtefactStore>) -> Self {
+        Self {
+            local: store,
+            hub: None,
+        }
+    }
+
+    /// Models of the Hub as well, through a cache. They are asked for as anybody would: what only one validator may read
+    /// would divide the validators, and a token that is no good would look like everybody's fault.
+    pub fn with_hub(self, access: &Access, cache: Cache, patience: Patience) -> Self {
+        let hub = Hub {
+            access: access.anonymous(),
+            cache,
+            patience,
+            waiting: Mutex::default(),
+            wait: WAIT,
+        };
+        Self {
+            hub: Some(Arc::new(hub)),
+            ..self
+        }
+    }
+
+    /// The model that `hotkey` claims, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it cannot be known now. An inner error is the submission's outcome.
+    pub async fn fetch(
+        &self,
+        hotkey: &AccountId,
+        claim: &Claim,
+        limit: u64,
+    ) -> Result<Result<Model, Unfetched>, FetchError> {
+        let (this, claim, hotkey) = (self.clone(), claim.clone(), *hotkey);
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        let work = tokio::task::spawn_blocking(move || this.get(&hotkey, &claim, limit, &told));
+        // A future that is dropped ends its transfer, too.
+        let _stop = StopOnDrop(stop.clone());
+        let watch = async {
+            tokio::time::sleep(TRANSFER).await;
+            stop.store(true, Ordering::Relaxed);
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            fetched = work => fetched?,
+            () = watch => Err(FetchError::Unavailable(LATE.to_owned())),
+        }
+    }
+
+    fn get(
+        &self,
+        hotkey: &AccountId,
+        claim: &Claim,
+        limit: u64,
+        stop: &AtomicBool,
+    ) -> Result<Result<Model, Unfetched>, FetchError> {
+        let fetched = match (&claim.location, &self.hub) {
+            (Location::Local(digest), _) => self.stored(*digest, limit)?,
+            (Location::Hub(file), Some(hub)) => {
+                hub.fetch(file, claim.content.digest(), limit, stop)?
+            }
+            (Location::Hub(_), None) => Err(refused("this network has no models of the Hub")),
+        };
+        Ok(
+            fetched.and_then(|model| match claim.content.admits(model.digest, hotkey) {
+                true => Ok(model),
+                false => Err(refused("the file is not the one that was committed")),
+            }),
+        )
+    }
+
+    fn stored(&self, digest: Digest, limit: u64) -> Result<Result<Model, Unfetched>, FetchError> {
+        match self.local.get(&digest.0, limit) {
+            Ok(bytes) => Ok(Ok(Model { bytes, digest })),
+            Err(error) => unstored(error).map(Err),
+        }
+    }
+}
+
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Hub {
+    fn fetch(
+        &self,
+        file: &HubFile,
+        digest: Option<Digest>,
+        limit: u64,
+        stop: &AtomicBool,
+    ) -> Result<Result<Model, Unfetched>, FetchError> {
+        let name = format!("{}@{}/{}", file.repository, file.revision, file.file);
+        if let Some(found) = self.cached(file, &name, digest, limit)? {
+            return Ok(found);
+        }
+        let partial = self.cache.partial(&name)?;
+        // Another process may have fetched it while this one waited for its turn.
+        if let Some(found) = self.cached(file, &name, digest, limit)? {
+            return Ok(found);
+        }
+        let wanted = Wanted {
+            most: Some(limit),
+            sha256: digest.map(|digest| digest.0),
+        };
+        let arrived = file.fetch_to(&self.access, partial.path(), wanted, self.patience, stop);
+        if let Err(error) = arrived {
+            return self.unarrived(&name, error).map(Err);
+        }
+        let (bytes, digest) = partial.keep(limit)?;
+        if file.is_pinned() {
+            self.cache.remember(&name, &digest)?;
+        }
+        self.waiting().remove(&name);
+        let digest = Digest(digest);
+        Ok(Ok(Model { bytes, digest }))
+    }
+
+    /// The model from the cache: by its digest, or by a name that always means the same bytes.
+    fn cached(
+        &self,
+        file: &HubFile,
+        name: &str,
+        digest: Option<Digest>,
+        limit: u64,
+    ) -> Result<Option<Result<Model, Unfetched>>, FetchError> {
+        let known = match digest {
+            Some(digest) => Some(digest.0),
+            None if file.is_pinned() => self.cache.named(name)?,
+            None => None,
+        };
+        let Some(digest) = known else {
+            return Ok(None);
+        };
+        match self.cache.get(&digest, limit) {
+            Ok(None) => Ok(None),
+            Ok(Some(bytes)) => {
+                let digest = Digest(digest);
+                Ok(Some(Ok(Model { bytes, digest })))
+            }
+            Err(error) => unstored(error).map(|unfetched| Some(Err(unfetched))),
+        }
+    }
+
+    /// What it means that a file did not arrive.
+    fn unarrived(&self, name: &str, error: SourceError) -> Result<Unfetched, FetchError> {
+        match error {
+            SourceError::TooLarge { size, limit, .. } => Ok(too_large(size, limit)),
+            SourceError::Mismatch { .. } => {
+                Ok(refused("the file is not the one that was committed"))
+            }
+            SourceError::NotFound { .. } => Ok(refused(&format!("the Hub has no {name}"))),
+            SourceError::Credentials(_) => Ok(refused(&format!(
+                "the Hub does not show {name}: the repository is private or gated"
+            ))),
+            SourceError::Transfer { .. } | SourceError::Stopped => {
+                let error = match error {
+                    SourceError::Stopped => LATE.to_owned(),
+                    error => error.to_string(),
+                };
+                let mut waiting = self.waiting();
+                let since = *waiting.entry(name.to_owned()).or_insert_with(Instant::now);
+                if since.elapsed() < self.wait {
+                    return Err(FetchError::Unavailable(error));
+                }
+                waiting.remove(name);
+                let minutes = self.wait.as_secs() / 60;
+                Ok(refused(&format!(
+                    "the Hub did not give {name} in {minutes} minutes: {error}"
+                )))
+            }
+            error => Err(FetchError::Source(error)),
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What it means that a store does not give an artefact.
+fn unstored(error: StoreError) -> Result<Unfetched, FetchError> {
+    match error {
+        StoreError::Io { .. } => Err(error.into()),
+        StoreError::TooLarge { size, limit, .. } => Ok(too_large(size, limit)),
+        StoreError::Missing { .. } => Ok(refused("the store has no file of this digest")),
+        StoreError::Damaged { .. } => {
+            Ok(refused("the stored file is not the one that was committed"))
+        }
+    }
+}
+
+fn refused(reason: &str) -> Unfetched {
+    Unfetched {
+        judgement: Judgement::failed(Outcome::Refused, reason),
+        bytes: 0,
+    }
+}
+
+fn too_large(size: u64, limit: u64) -> Unfetched {
+    let reason = format!("the file has {size} bytes; at most {limit} are allowed");
+    Unfetched {
+        judgement: Judgement::failed(Outcome::TooLarge, reason),
+        bytes: size,
+    }
+}

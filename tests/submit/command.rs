@@ -1,0 +1,304 @@
+//! `agon submit` from outside: a node, a Hub or a store, and the real binary.
+
+use super::common::errors;
+use super::common::world::World;
+use super::hub::{Hub, TOKEN, digest};
+use super::server::Answer;
+use agon_arena::commitment::{Form, Statement};
+use agon_arena::fetch::Fetch;
+use agon_dataset::source::{Access, Patience};
+use agon_dataset::store::{ArtefactStore, Cache, LocalStore};
+use agon_model::architecture::{LesionClassifier, lesion_classifier};
+use serde_json::Value;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const REPOSITORY: &str = "someone/skin";
+
+/// An untrained network: as good as any to be submitted.
+fn model(seed: u64) -> Vec<u8> {
+    let mut model = lesion_classifier(&LesionClassifier::small()).unwrap();
+    agon_train::init::initialise(&mut model, seed).unwrap();
+    model.strip_training();
+    model.to_bytes()
+}
+
+/// A world with a model and the code it was made with.
+fn world() -> World {
+    let world = World::with_subnet();
+    let code = world.place.path("code");
+    fs::create_dir_all(world.place.path("models")).unwrap();
+    fs::create_dir_all(&code).unwrap();
+    fs::write(world.place.path("models/lesions.onnx"), model(1)).unwrap();
+    fs::write(code.join("train.py"), "print('learning')").unwrap();
+    fs::write(code.join(".env"), "HF_TOKEN=secret").unwrap();
+    world
+}
+
+/// Runs the command with the Hub in its environment: status, document and what was said.
+fn submit(world: &World, hub: &Hub, token: &str, flags: &str) -> (Option<i32>, Value, String) {
+    let words = world.words(&format!("submit tricorder --netuid 1 {flags}"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = world.place.command(&words);
+    command.env("HF_ENDPOINT", hub.url());
+    if !token.is_empty() {
+        command.env("HF_TOKEN", token);
+    }
+    let output = command.output().unwrap();
+    let said = errors(&output);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(!said.contains(TOKEN) && !printed.contains(TOKEN), "{said}");
+    let told = match printed.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_str(&printed).expect("one JSON document"),
+    };
+    (output.status.code(), told, said)
+}
+
+fn committed(world: &World) -> Value {
+    let told = world.ok("commitment get --netuid 1");
+    told["commitments"]
+        .as_array()
+        .unwrap()
+        .first()
+        .cloned()
+        .unwrap_or(Value::Null)
+}
+
+const LOCAL: &str =
+    "submit tricorder --netuid 1 --hf_model_filename lesions.onnx --code_directory code";
+
+#[test]
+fn a_model_goes_into_the_local_store_and_stays_the_same_when_it_is_done_again() {
+    let world = world();
+    let told = world.ok(LOCAL);
+    let model = model(1);
+    let sha = digest(&model);
+    assert_eq!(told["accepted"], true, "{told}");
+    let text = format!("local:lesions:tricorder:{sha}");
+    assert_eq!(told["commitment"]["text"], text);
+    assert_eq!(committed(&world)["text"], text);
+    assert_eq!(committed(&world)["block"], told["commitment"]["block"]);
+    let store = LocalStore::open(world.place.path(".agon/store")).unwrap();
+    let hotkey = world.hotkey.to_string();
+    let bytes = Statement::read(text.as_bytes(), &[Form::File])
+        .unwrap()
+        .digest()
+        .unwrap();
+    assert_eq!(store.get(&bytes.0, 1 << 30).unwrap(), model);
+    let file = |name: &str| store.get_named(&hotkey, name, 1 << 20).unwrap().unwrap();
+    let record: Value = serde_json::from_slice(&file("extrinsic_record.json")).unwrap();
+    let (block, index) = (
+        &told["commitment"]["block"],
+        &told["commitment"]["extrinsic_index"],
+    );
+    assert_eq!(record["hotkey"], hotkey);
+    assert_eq!(record["extrinsic"], format!("{block}-{index}"));
+    let archive = zip::ZipArchive::new(std::io::Cursor::new(file("lesions.zip"))).unwrap();
+    assert_eq!(archive.len(), 1);
+    assert!(told["counts_after"].as_u64().unwrap() > 7200);
+
+    let again = world.ok(LOCAL);
+    assert_eq!(again["commitment"], told["commitment"]);
+    let status = world.ok("submit tricorder --netuid 1 --action status");
+    assert_eq!(status["commitment"], told["commitment"]);
+    assert_eq!(status["accepted"], true, "{status}");
+    // Another competition's validators do not want it.
+    let other = "submit tricorder --netuid 1 --action status --competition_id other";
+    let status = world.ok(other);
+    assert_eq!(status["accepted"], false);
+    assert!(
+        status["reasons"][0]
+            .as_str()
+            .unwrap()
+            .contains("not to \"other\""),
+        "{status}"
+    );
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_sent() {
+    let world = world();
+    let mistake = |flags: &str| {
+        let (status, _, said) = world.run(&format!("submit tricorder --netuid 1 {flags}"));
+        assert_eq!(status, Some(2), "{flags}: {said}");
+        said
+    };
+    let code = "--code_directory code";
+    assert!(mistake("--hub local").contains("--model_path"));
+    assert!(mistake("--hf_model_name lesions.onnx").contains("--code_directory"));
+    assert!(mistake(&format!("--hf_model_name lesions.pt {code}")).contains(".onnx"));
+    let wrong = mistake("--hf_model_name lesions.onnx --hf_code_filename code.zip");
+    assert!(wrong.contains("lesions.zip"), "{wrong}");
+    let long = format!("{}.onnx", "n".repeat(28));
+    assert!(mistake(&format!("--hf_model_name {long} {code}")).contains("33 bytes"));
+    let repository = format!("o/{}", "r".repeat(31));
+    let said = mistake(&format!(
+        "--hf_model_name m.onnx --hf_repo_id {repository} {code}"
+    ));
+    assert!(said.contains("33 bytes"), "{said}");
+    assert!(mistake(&format!("--hf_model_name absent.onnx {code}")).contains("cannot read"));
+    // What validators would refuse is refused here, with their reason.
+    let whole = model(1);
+    let broken = &whole[..whole.len() / 2];
+    fs::write(world.place.path("models/broken.onnx"), broken).unwrap();
+    let said = mistake(&format!("--hf_model_name broken.onnx {code}"));
+    assert!(said.contains("would not score"), "{said}");
+    let said = mistake("--action self-check --model_path models/broken.onnx");
+    assert!(said.contains("would not score"), "{said}");
+    assert_eq!(committed(&world), Value::Null);
+    world.ok("submit tricorder --netuid 1 --action self-check --model_path models/lesions.onnx");
+    // Nobody is registered by accident.
+    let made = [
+        "wallet",
+        "new-hotkey",
+        "--wallet.name",
+        "owner",
+        "--wallet.hotkey",
+        "other",
+    ];
+    world.place.json(&[&made[..], &["--json"]].concat());
+    let said = mistake(&format!(
+        "--hf_model_name lesions.onnx {code} --wallet.hotkey other"
+    ));
+    assert!(said.contains("agon subnet register"), "{said}");
+    // A dry run says what would be sent, and leaves nothing behind.
+    let dry = world.ok(&format!("{LOCAL} --dry-run"));
+    assert_eq!(dry["outcome"], "dry_run");
+    assert_eq!(committed(&world), Value::Null);
+    assert!(!world.place.path(".agon/store/named").exists());
+}
+
+#[test]
+fn a_model_goes_to_the_hub_unseen_until_it_is_committed() {
+    let world = world();
+    let hub = Hub::new();
+    let flags = format!(
+        "--action submit --hf_repo_id {REPOSITORY} --hf_model_filename lesions.onnx --code_directory code --competition_id tricorder"
+    );
+    let (status, _, said) = submit(&world, &hub, "", &flags);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("HF_TOKEN"), "{said}");
+    assert_eq!(committed(&world), Value::Null);
+
+    let (status, told, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(
+        (status, &told["accepted"]),
+        (Some(0), &true.into()),
+        "{told}{said}"
+    );
+    let sha = digest(&model(1));
+    let text = format!("{REPOSITORY}:lesions:tricorder:{sha}");
+    assert_eq!(committed(&world)["text"], text);
+    assert_eq!(hub.file(REPOSITORY, "lesions.onnx").unwrap(), model(1));
+    let card = String::from_utf8(hub.file(REPOSITORY, "README.md").unwrap()).unwrap();
+    assert!(card.starts_with("---\nlicense: mit\n"), "{card}");
+    assert!(hub.file(REPOSITORY, "lesions.zip").is_some());
+    let record = |hub: &Hub| -> Value {
+        let record = hub.file(REPOSITORY, "extrinsic_record.json").unwrap();
+        serde_json::from_slice(&record).unwrap()
+    };
+    let (block, index) = (
+        &told["commitment"]["block"],
+        &told["commitment"]["extrinsic_index"],
+    );
+    assert_eq!(record(&hub)["extrinsic"], format!("{block}-{index}"));
+    assert_eq!(record(&hub)["hotkey"], world.hotkey.to_string());
+    // Made private, and shown once: after the record.
+    assert!(!hub.is_private(REPOSITORY));
+    let seen = hub.server.seen();
+    let last = seen
+        .iter()
+        .rposition(|it| it.path.ends_with("/commit/main"));
+    let shown = seen.iter().position(|it| it.path.ends_with("/settings"));
+    assert!(shown > last && hub.asked("PUT", "/settings") == 1);
+
+    // Again: nothing is sent, and nothing changes.
+    let revisions = hub.revisions(REPOSITORY);
+    let (status, again, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(again["commitment"], told["commitment"]);
+    assert_eq!(hub.revisions(REPOSITORY), revisions);
+    assert_eq!(hub.asked("PUT", "/settings"), 1);
+
+    // A better model takes its place; while it comes nobody sees it.
+    fs::write(world.place.path("models/lesions.onnx"), model(2)).unwrap();
+    let (status, better, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(0), "{said}");
+    assert_ne!(better["commitment"]["block"], told["commitment"]["block"]);
+    assert_eq!(hub.file(REPOSITORY, "lesions.onnx").unwrap(), model(2));
+    assert_eq!(hub.asked("PUT", "/settings"), 3);
+    assert!(!hub.is_private(REPOSITORY));
+    let block = &better["commitment"]["block"];
+    let extrinsic = record(&hub)["extrinsic"].as_str().unwrap().to_owned();
+    assert!(extrinsic.starts_with(&format!("{block}-")), "{extrinsic}");
+
+    // What is committed is what a validator fetches.
+    let text = committed(&world)["text"].as_str().unwrap().to_owned();
+    let claim = Statement::read(text.as_bytes(), &[Form::File])
+        .unwrap()
+        .claim()
+        .unwrap();
+    let endpoint = |name: &str| (name == "HF_ENDPOINT").then(|| hub.url().to_owned());
+    let access = Access::from_environment(&endpoint, None).unwrap();
+    let store = Arc::new(LocalStore::open(world.place.path("empty")).unwrap());
+    let cache = Cache::open(world.place.path("cache"), 1 << 30).unwrap();
+    let fetch = Fetch::local(store).with_hub(&access, cache, Patience::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fetched = runtime.block_on(fetch.fetch(&world.hotkey, &claim, 1 << 30));
+    assert_eq!(fetched.unwrap().unwrap().bytes, model(2));
+}
+
+#[test]
+fn what_was_interrupted_is_gone_on_with() {
+    let world = world();
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = is_broken.clone();
+    // The record cannot be written: the second commit fails for as long as it is so.
+    let hub = Hub::failing(move |request, before| {
+        let fails = request.path.ends_with("/commit/main") && before > 0;
+        let fails = fails && broken.load(Ordering::SeqCst);
+        fails.then(|| Answer::new(500, "").with("retry-after", "0"))
+    });
+    let flags =
+        format!("--hf_repo_id {REPOSITORY} --model_path models/lesions.onnx --code_directory code");
+    let (status, _, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(hub.is_private(REPOSITORY));
+    let block = committed(&world)["block"].clone();
+    let (status, told, said) = submit(&world, &hub, TOKEN, "--action status");
+    assert_eq!(status, Some(0), "{said}");
+    let reasons = told["reasons"].to_string();
+    assert!(
+        reasons.contains("private") && reasons.contains("extrinsic_record.json"),
+        "{reasons}"
+    );
+    is_broken.store(false, Ordering::SeqCst);
+    let (status, told, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(
+        (&told["commitment"]["block"], &told["accepted"]),
+        (&block, &true.into())
+    );
+}
+
+#[test]
+fn a_repository_under_another_licence_is_left_alone() {
+    let world = world();
+    let hub = Hub::new();
+    hub.publish(
+        REPOSITORY,
+        &[("README.md", b"---\nlicense: limited\n---\n")],
+    );
+    let flags =
+        format!("--hf_repo_id {REPOSITORY} --model_path models/lesions.onnx --code_directory code");
+    let (status, _, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("limited"), "{said}");
+    assert_eq!(
+        (hub.revisions(REPOSITORY), hub.is_private(REPOSITORY)),
+        (1, false)
+    );
+    assert_eq!(committed(&world), Value::Null);
+}
