@@ -12,7 +12,7 @@ use agon_arena::sandbox::Sandbox;
 use agon_arena::seed::SampleSource;
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
-use agon_arena::validator::{Setup, Validator};
+use agon_arena::validator::{Models, Setup, Task, Validator};
 use agon_dataset::skin::Record;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::store::{ArtefactStore, LocalStore};
@@ -318,9 +318,11 @@ async fn judge(
         client: client.clone(),
         netuid: NETUID,
         hotkey: validator.clone(),
-        competition: Arc::new(Tricorder::new(judging, 8).with_budget(budget)),
-        store: Fetch::local(store),
-        sandbox: Sandbox::new(common::AGON.into()),
+        task: Task::Models(Models {
+            competition: Arc::new(Tricorder::new(judging, 8).with_budget(budget)),
+            store: Fetch::local(store),
+            sandbox: Sandbox::new(common::AGON.into()),
+        }),
         sample_source: SampleSource::Fixed(1),
         stake_limit: None,
         sets_weights: true,

@@ -20,7 +20,7 @@ use agon_arena::seed::SampleSource;
 use agon_arena::snapshot;
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
-use agon_arena::validator::{Setup, Validator, ValidatorError};
+use agon_arena::validator::{Models, Setup, Task, Validator, ValidatorError};
 use agon_dataset::skin;
 use agon_dataset::source::Patience;
 use agon_dataset::store::{ArtefactStore, Cache, LocalStore, StoreError};
@@ -137,9 +137,11 @@ async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Fail
         client,
         netuid,
         hotkey: Arc::new(hotkey),
-        competition: judging.competition,
-        store: judging.fetch,
-        sandbox: judging.sandbox,
+        task: Task::Models(Models {
+            competition: judging.competition,
+            store: judging.fetch,
+            sandbox: judging.sandbox,
+        }),
         sample_source: judging.source,
         stake_limit: Some(arguments.stake_limit.0),
         sets_weights: !arguments.disable_set_weights,

@@ -1,10 +1,9 @@
 //! What a new model competition implements; the loops know it only through this trait.
 
 use crate::commitment::Form;
+use crate::incentive::Incentive;
 use crate::ledger::Outcome;
-use crate::reward::{Past, Scoring};
 use crate::seed::Seed;
-use agon_keys::AccountId;
 use agon_model::inference::Tensor;
 use agon_model::inspect::{Contract, Limits};
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ pub struct Budget {
 }
 
 /// The score of one model on one sample set.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
     /// What is ranked, more is better; not negative.
     pub score: f64,
@@ -48,10 +47,7 @@ pub struct SampleError {
 /// A model competition: what is asked, and what the answers are worth.
 ///
 /// Implementations are pure: equal arguments give equal results on every machine.
-pub trait Competition: Send + Sync + 'static {
-    /// Its name in commitments and in the ledger.
-    fn name(&self) -> &'static str;
-
+pub trait Competition: Incentive {
     /// In which forms its models are committed.
     fn forms(&self) -> &'static [Form] {
         &[Form::File, Form::TwoPhase]
@@ -87,19 +83,6 @@ pub trait Competition: Send + Sync + 'static {
 
     /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score;
-
-    /// By which rules scores become shares.
-    fn scoring(&self) -> Scoring;
-
-    /// How many rounds the shares look back on, the one that is paid included.
-    fn history(&self) -> usize {
-        crate::reward::HISTORY
-    }
-
-    /// Shares of the reward by hotkey: a function of the last [`Competition::history`] rounds, oldest first, and of
-    /// nothing else, so that whoever has the same rows comes to the same weights. The last round is the one that is
-    /// paid. Nobody has a share where nobody is worth one.
-    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64>;
 }
 
 /// Longest reason, in characters.

@@ -1,7 +1,8 @@
 //! The incentive mechanisms: how untrusted models become fair weights.
 //!
-//! A [`competition::Competition`] says what a model must look like, which samples it is asked and how
-//! its answers are scored. Everything else is shared and knows no competition by name: the
+//! A subnet says how it pays ([`incentive::Incentive`]) and is one of two things. A [`competition::Competition`] says what
+//! a model must look like, which samples it is asked and how its answers are scored; a
+//! [`challenge::Challenge`] what live miners are asked and what their answers are worth. Everything else is shared and knows no competition by name: the
 //! [`roster`] (who counts), [`fetch`] (where a model comes from), the [`sandbox`] (where it runs), [`likeness`] (whose copy it is), the
 //! [`ledger`] (what was seen), the
 //! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit. What
@@ -10,11 +11,13 @@
 //! What it refuses to do: run or even parse a submitted model in the validator's own process, key
 //! anything by uid, invent weights when nobody is valid, or blame a miner for a failure of ours.
 
+pub mod challenge;
 pub mod commitment;
 pub mod competition;
 pub mod compute;
 pub mod event;
 pub mod fetch;
+pub mod incentive;
 pub mod journal;
 pub mod ledger;
 pub mod likeness;

@@ -2,7 +2,7 @@
 //!
 //! It needs neither the chain nor the models nor the judging data: shares are a function of rows alone.
 
-use crate::competition::Competition;
+use crate::incentive::Incentive;
 use crate::ledger::{Basis, Evaluation, LedgerError, Records};
 use crate::seed::SampleSource;
 use agon_keys::AccountId;
@@ -28,7 +28,7 @@ pub struct Replayed {
 /// When the ledger cannot be read.
 pub async fn replay(
     records: &Records,
-    competition: &dyn Competition,
+    incentive: &dyn Incentive,
     source: SampleSource,
 ) -> Result<Vec<Replayed>, LedgerError> {
     let mut replayed = Vec::new();
@@ -37,13 +37,13 @@ pub async fn replay(
             continue;
         };
         let past = records
-            .past(round.number, competition.history(), source)
+            .past(round.number, incentive.history(), source)
             .await?;
         let again = Basis {
-            shares: competition.shares(&past),
+            shares: incentive.shares(&past),
             ..basis.clone()
         };
-        let disagreement = if basis.scoring != competition.scoring() {
+        let disagreement = if basis.scoring != incentive.scoring() {
             Some(format!("it was scored as {:?}", basis.scoring))
         } else {
             first_difference(&basis.shares, &again.shares, "share").or_else(|| {

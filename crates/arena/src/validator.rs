@@ -4,23 +4,27 @@
 //! was killed continues where it was: nothing is judged twice and a signed weight transaction is sent
 //! again rather than made anew.
 
-use crate::commitment::Claim;
-use crate::competition::{Competition, Judgement};
+mod models;
+mod peers;
+
+pub use models::Models;
+pub use peers::Peers;
+
+use crate::competition::{Judgement, SampleError};
 use crate::event::{Event, Events};
-use crate::fetch::{Fetch, FetchError};
+use crate::fetch::FetchError;
+use crate::incentive::Incentive;
 use crate::ledger::{Basis, Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
-use crate::likeness::{self, Portrait};
-use crate::roster::{self, Entry, Rules};
-use crate::sandbox::{Sandbox, SandboxError};
+use crate::likeness::Portrait;
+use crate::sandbox::SandboxError;
 use crate::seed::{SampleSource, Seed};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
-use agon_model::inference::ENGINE;
 use agon_neuron::{
     BadScore, Call, ChainClient, ChainState, H256, NoRandomness, Outcome, PrepareError, ReadError,
     SignedCall, Signer, Weights,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,11 +58,7 @@ pub struct Setup {
     /// Signs the weights.
     pub hotkey: Arc<dyn Signer>,
     /// What is judged.
-    pub competition: Arc<dyn Competition>,
-    /// Where artefacts are fetched.
-    pub store: Fetch,
-    /// Where models run.
-    pub sandbox: Sandbox,
+    pub task: Task,
     /// Where the judging samples come from.
     pub sample_source: SampleSource,
     /// Who has a validator's permit and more stake than this, in rao, is not judged.
@@ -67,6 +67,97 @@ pub struct Setup {
     pub sets_weights: bool,
     /// Who hears of it.
     pub events: Events,
+}
+
+/// Where a round's evidence comes from.
+pub enum Task {
+    /// From models that were committed.
+    Models(Models),
+    /// From servers that are asked.
+    Peers(Peers),
+}
+
+impl Task {
+    fn incentive(&self) -> &dyn Incentive {
+        match self {
+            Self::Models(models) => models.competition.as_ref(),
+            Self::Peers(peers) => peers.challenge.as_ref(),
+        }
+    }
+}
+
+/// A round that is being judged.
+struct Bench<'a> {
+    ledger: &'a mut Ledger,
+    events: &'a Events,
+    round: &'a Round,
+    /// The chain at the round's cut-off.
+    state: ChainState,
+    netuid: u16,
+    stake_limit: Option<u64>,
+    /// The seed of the round's sample.
+    seed: Seed,
+    /// Whether a weak sandbox was told.
+    degraded: &'a mut bool,
+}
+
+impl Bench<'_> {
+    async fn record(&mut self, event: Event) -> Result<(), LedgerError> {
+        self.ledger.record(&event).await?;
+        self.events.emit(&event);
+        Ok(())
+    }
+
+    /// The row of a hotkey of which nothing is known yet.
+    fn row(
+        &self,
+        (commit_block, extrinsic_index, hotkey): (u64, u32, AccountId),
+        items: &[usize],
+    ) -> Evaluation {
+        let bytes = items.iter().flat_map(|&item| (item as u64).to_le_bytes());
+        Evaluation {
+            round: self.round.number,
+            hotkey,
+            commit_block,
+            extrinsic_index,
+            artefact: None,
+            sample: Digest::of(&bytes.collect::<Vec<_>>()),
+            bytes: 0,
+            engine: String::new(),
+            outcome: Verdict::Refused,
+            reason: None,
+            score: 0.0,
+            metrics: BTreeMap::new(),
+            canonical: None,
+            portrait: Portrait::default(),
+            evidence: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    /// Acknowledge a row with its judgement.
+    async fn settle(
+        &mut self,
+        row: Evaluation,
+        judgement: Judgement,
+    ) -> Result<Evaluation, LedgerError> {
+        let score = judgement.score.unwrap_or_default();
+        let row = Evaluation {
+            outcome: judgement.outcome,
+            reason: judgement.reason,
+            score: score.score,
+            metrics: score.metrics,
+            evidence: score.evidence,
+            ..row
+        };
+        self.record(Event::Evaluated(row.clone())).await?;
+        Ok(row)
+    }
+
+    /// Who has a row already.
+    async fn known(&self) -> Result<Vec<Evaluation>, LedgerError> {
+        self.ledger.records().evaluations(self.round.number).await
+    }
 }
 
 /// Why a validator stopped.
@@ -84,6 +175,9 @@ pub enum ValidatorError {
     /// The sandbox or the judging data failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// A question cannot be made of the judging data.
+    #[error(transparent)]
+    Question(#[from] SampleError),
     /// An artefact cannot be had, and no submission is to blame.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -191,8 +285,7 @@ impl Validator {
             (Some(block), _) => Some(block),
             (None, Some((_, signed))) => self.emit(&round, Some(signed)).await?,
             (None, None) => {
-                let entries = self.entries(&round).await?;
-                self.judge(&round, &entries).await?;
+                self.judge(&round).await?;
                 self.emit(&round, None).await?
             }
         };
@@ -218,9 +311,14 @@ impl Validator {
     }
 
     /// Wait for an epoch with which a round begins, that no earlier round has used and before which
-    /// somebody has committed; its first block is the cut-off.
+    /// there was somebody to judge; its first block is the cut-off.
     async fn open(&self, last: Option<Round>) -> Result<Round, ValidatorError> {
-        let Setup { client, netuid, .. } = &self.setup;
+        let Setup {
+            client,
+            netuid,
+            stake_limit,
+            ..
+        } = &self.setup;
         let mut told = false;
         loop {
             let state = client.finalized().await?;
@@ -236,149 +334,49 @@ impl Validator {
                     cutoff_hash,
                     seed_hash: block_hash(&state, epoch.last_block + 1).await?,
                 };
-                if !self.entries(&round).await?.is_empty() {
+                let state = client.at(cutoff_hash).await?;
+                let anybody = match &self.setup.task {
+                    Task::Models(models) => models.anybody(&state, *netuid, *stake_limit).await?,
+                    Task::Peers(_) => peers::anybody(&state, *netuid, *stake_limit).await?,
+                };
+                if anybody {
                     return Ok(round);
                 }
             }
             if !told {
-                self.wait("the next epoch with a submission");
+                self.wait("the next epoch with somebody to judge");
                 told = true;
             }
             client.wait_for_block(state.number() + 1).await?;
         }
     }
 
-    /// The roster at the round's cut-off.
-    async fn entries(&self, round: &Round) -> Result<Vec<Entry>, ValidatorError> {
-        let competition = &self.setup.competition;
-        let rules = Rules {
-            competition: competition.name(),
-            forms: competition.forms(),
-            stake_limit: self.setup.stake_limit,
+    /// Judge everybody who has no row yet.
+    async fn judge(&mut self, round: &Round) -> Result<(), ValidatorError> {
+        let Setup {
+            client,
+            netuid,
+            task,
+            sample_source,
+            stake_limit,
+            events,
+            ..
+        } = &self.setup;
+        let name = task.incentive().name();
+        let mut bench = Bench {
+            ledger: &mut self.ledger,
+            events,
+            round,
+            state: client.at(round.cutoff_hash).await?,
+            netuid: *netuid,
+            stake_limit: *stake_limit,
+            seed: sample_source.seed(name, round.number, &round.seed_hash.0),
+            degraded: &mut self.degraded,
         };
-        let state = self.setup.client.at(round.cutoff_hash).await?;
-        Ok(roster::read(&state, self.setup.netuid, rules).await?)
-    }
-
-    /// Judge every entry that has no row yet.
-    async fn judge(&mut self, round: &Round, entries: &[Entry]) -> Result<(), ValidatorError> {
-        let competition = self.setup.competition.clone();
-        let seed =
-            self.setup
-                .sample_source
-                .seed(competition.name(), round.number, &round.seed_hash.0);
-        let items = competition.draw(seed);
-        let item_bytes: Vec<u8> = items
-            .iter()
-            .flat_map(|&item| (item as u64).to_le_bytes())
-            .collect();
-        let sample = Digest::of(&item_bytes);
-        // Entries come in the order of their commitments, and so do the rows: whoever is in them was earlier.
-        let mut rows = self.ledger.records().evaluations(round.number).await?;
-        let known: BTreeSet<AccountId> = rows.iter().map(|row| row.hotkey).collect();
-        for entry in entries
-            .iter()
-            .filter(|entry| !known.contains(&entry.hotkey))
-        {
-            let mut row = Evaluation {
-                round: round.number,
-                hotkey: entry.hotkey,
-                commit_block: entry.block,
-                extrinsic_index: entry.extrinsic_index,
-                artefact: None,
-                sample,
-                bytes: 0,
-                engine: ENGINE.to_owned(),
-                outcome: Verdict::Refused,
-                reason: None,
-                score: 0.0,
-                metrics: BTreeMap::new(),
-                canonical: None,
-                portrait: Portrait::default(),
-                evidence: Vec::new(),
-                seconds: 0.0,
-            };
-            let judgement = match &entry.claim {
-                Err(refused) => {
-                    row.artefact = refused.artefact;
-                    Judgement::failed(Verdict::Refused, &refused.reason)
-                }
-                Ok(claim) => {
-                    row.artefact = claim.content.digest();
-                    self.examine(&mut row, claim, &items, seed, &rows).await?
-                }
-            };
-            row.outcome = judgement.outcome;
-            row.reason = judgement.reason;
-            if let Some(score) = judgement.score {
-                row.score = score.score;
-                row.metrics = score.metrics;
-                row.evidence = score.evidence;
-            }
-            self.record(Event::Evaluated(row.clone())).await?;
-            rows.push(row);
+        match task {
+            Task::Models(models) => models.judge(&mut bench).await,
+            Task::Peers(peers) => peers.judge(&mut bench).await,
         }
-        Ok(())
-    }
-
-    /// Fetch and judge the model that a row is about, unless it is somebody else's. What is seen on the way is written
-    /// into the row. `earlier` are the rows before it.
-    async fn examine(
-        &mut self,
-        row: &mut Evaluation,
-        claim: &Claim,
-        items: &[usize],
-        seed: Seed,
-        earlier: &[Evaluation],
-    ) -> Result<Judgement, ValidatorError> {
-        let copy = |reason| Judgement::failed(Verdict::Refused, reason);
-        let records = self.ledger.records();
-        if let Some(digest) = row.artefact
-            && let Some(owner) = records.owner(row.committed(), digest, None).await?
-        {
-            return Ok(copy(copied(&owner, "this file")));
-        }
-        let limit = self.setup.competition.limits().bytes;
-        let model = match self.setup.store.fetch(&row.hotkey, claim, limit).await? {
-            Ok(model) => model,
-            Err(unfetched) => {
-                row.bytes = unfetched.bytes;
-                return Ok(unfetched.judgement);
-            }
-        };
-        let digest = model.digest;
-        row.artefact = Some(digest);
-        row.bytes = model.bytes.len() as u64;
-        let competition = self.setup.competition.clone();
-        let sandbox = &self.setup.sandbox;
-        let judged = sandbox.judge(competition, &model.bytes, items).await?;
-        if let Some(weakness) = judged.weakness.filter(|_| !self.degraded) {
-            self.degraded = true;
-            let reason = weakness.to_owned();
-            self.setup.events.emit(&Event::SandboxDegraded { reason });
-        }
-        row.canonical = judged.canonical;
-        row.seconds = judged.seconds;
-        if judged.judgement.outcome != Verdict::Scored {
-            return Ok(judged.judgement);
-        }
-        let competition = &self.setup.competition;
-        let classes: Vec<usize> = items.iter().map(|&item| competition.class(item)).collect();
-        row.portrait = Portrait::new(&judged.answers, &classes, seed);
-        let owner = self
-            .ledger
-            .records()
-            .owner(row.committed(), digest, judged.canonical)
-            .await?;
-        let alike = likeness::first_alike(&row.portrait, earlier);
-        Ok(match (owner, alike) {
-            (Some(owner), _) => copy(copied(&owner, "the same network in another file")),
-            (None, Some((owner, likeness))) => {
-                let how = format!("a model that answers alike (likeness {likeness:.4})");
-                copy(copied(owner, &how))
-            }
-            (None, None) => judged.judgement,
-        })
     }
 
     /// Bring the round's weights into a block and say in which; none when nobody is worth a weight.
@@ -434,17 +432,13 @@ impl Validator {
             hotkey,
             ..
         } = &self.setup;
-        let competition = &self.setup.competition;
+        let incentive = self.setup.task.incentive();
         let past = self
             .ledger
             .records()
-            .past(
-                round.number,
-                competition.history(),
-                self.setup.sample_source,
-            )
+            .past(round.number, incentive.history(), self.setup.sample_source)
             .await?;
-        let shares = competition.shares(&past);
+        let shares = incentive.shares(&past);
         let state = client.finalized().await?;
         let (metagraph, settings) =
             tokio::try_join!(state.metagraph(*netuid), state.hyperparameters(*netuid))?;
@@ -459,7 +453,7 @@ impl Validator {
         };
         let transaction = client.prepare(call, hotkey.as_ref()).await?;
         let basis = Basis {
-            scoring: competition.scoring(),
+            scoring: incentive.scoring(),
             shares,
             registered: metagraph.hotkeys.iter().copied().collect(),
             limits,
@@ -509,14 +503,6 @@ impl Validator {
             state = client.wait_for_block(state.number() + 1).await?;
         }
     }
-}
-
-/// That somebody's submission is a copy of the owner's.
-fn copied(owner: &Evaluation, what: &str) -> String {
-    format!(
-        "a copy: {} committed {what} earlier, in block {}",
-        owner.hotkey, owner.commit_block
-    )
 }
 
 async fn block_hash(state: &ChainState, number: u64) -> Result<H256, ReadError> {

@@ -19,7 +19,7 @@ use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
-use agon_arena::validator::{Setup, Validator, ValidatorError};
+use agon_arena::validator::{Models, Setup, Task, Validator, ValidatorError};
 use agon_dataset::skin::synthetic::{self, Synthetic};
 use agon_dataset::store::LocalStore;
 use agon_neuron::ChainClient;
@@ -275,9 +275,11 @@ impl Run {
                 client: ChainClient::connect(&node.url()).await?,
                 netuid: network.netuid,
                 hotkey: member.hotkey.clone(),
-                competition: competition.clone(),
-                store: Fetch::local(store.clone()),
-                sandbox: sandbox.clone(),
+                task: Task::Models(Models {
+                    competition: competition.clone(),
+                    store: Fetch::local(store.clone()),
+                    sandbox: sandbox.clone(),
+                }),
                 sample_source,
                 stake_limit: None,
                 sets_weights: true,

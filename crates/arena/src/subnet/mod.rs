@@ -2,15 +2,15 @@
 
 pub mod tricorder;
 
-use crate::competition::Competition;
 use crate::compute::Compute;
+use crate::incentive::Incentive;
 use crate::reward::Scoring;
 
 /// Each competition's name and what it needs of a machine.
 pub const COMPUTE: &[(&str, Compute)] = &[(tricorder::NAME, tricorder::COMPUTE)];
 
-/// The rules of a competition by its name, without judging data: what is needed to make weights of rows again.
-pub fn rules(name: &str, scoring: Scoring) -> Option<Box<dyn Competition>> {
+/// How a subnet pays, by its name, without judging data: what is needed to make weights of rows again.
+pub fn rules(name: &str, scoring: Scoring) -> Option<Box<dyn Incentive>> {
     match name {
         tricorder::NAME => {
             let competition = tricorder::Tricorder::new(Vec::new(), 0);

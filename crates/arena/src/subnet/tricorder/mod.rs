@@ -17,6 +17,7 @@ pub use score::{robust_score, score};
 
 use crate::competition::{Budget, Competition, SampleError, Score};
 use crate::compute::{Compute, GB, Minimum};
+use crate::incentive::Incentive;
 use crate::reward::{self, Past, Scoring, robust};
 use crate::seed::Seed;
 use agon_dataset::cache::DecodedImages;
@@ -91,11 +92,30 @@ impl Tricorder {
     }
 }
 
-impl Competition for Tricorder {
+impl Incentive for Tricorder {
     fn name(&self) -> &'static str {
         NAME
     }
 
+    fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
+    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
+        match self.scoring {
+            Scoring::Original => reward::shares_by_place(&reward::order_by_average(rounds)),
+            Scoring::Robust => robust::smoothed(rounds.iter().map(|past| {
+                let order = robust::order(past, robust::MARGIN, |row, picks| {
+                    let (labels, predictions) = from_evidence(&row.evidence, picks);
+                    robust_score(&labels, &predictions, row.bytes).score
+                });
+                (past, reward::shares_by_place(&order))
+            })),
+        }
+    }
+}
+
+impl Competition for Tricorder {
     fn contract(&self) -> Contract {
         let floats = |dims| TensorContract {
             element_type: ElementType::Float,
@@ -174,23 +194,6 @@ impl Competition for Tricorder {
         };
         score.evidence = evidence(&labels, &predictions);
         score
-    }
-
-    fn scoring(&self) -> Scoring {
-        self.scoring
-    }
-
-    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
-        match self.scoring {
-            Scoring::Original => reward::shares_by_place(&reward::order_by_average(rounds)),
-            Scoring::Robust => robust::smoothed(rounds.iter().map(|past| {
-                let order = robust::order(past, robust::MARGIN, |row, picks| {
-                    let (labels, predictions) = from_evidence(&row.evidence, picks);
-                    robust_score(&labels, &predictions, row.bytes).score
-                });
-                (past, reward::shares_by_place(&order))
-            })),
-        }
     }
 }
 
