@@ -102,9 +102,19 @@ pub struct JudgingData {
     /// By which rules scores become weights.
     #[arg(long, value_enum, default_value_t)]
     pub scoring: ScoringRules,
-    /// Where models are fetched, by their digest.
+    /// Where models that are committed to be there are fetched, by their digest.
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,
+    /// Where models from the Hub are kept; default: agon/models in XDG_CACHE_HOME or ~/.cache.
+    #[arg(
+        long = "models.cache_dir",
+        visible_alias = "models.model_dir",
+        value_name = "DIR"
+    )]
+    pub cache: Option<PathBuf>,
+    /// How many GiB of them are kept; the least recently used go first.
+    #[arg(long = "models.cache_size", value_name = "GIB", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub cache_size: u64,
 }
 
 fn plain_name(text: &str) -> Result<String, String> {

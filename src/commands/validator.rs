@@ -6,11 +6,13 @@ use crate::args::{
     JudgingData, Logging, Rejudge, RunValidator, Validator as Arguments, ValidatorVerb,
 };
 use crate::failure::Failure;
+use crate::files::cache_directory;
 use crate::logging;
 use crate::printer::{Printer, result, say};
 use crate::talk::Talk;
 use agon_arena::competition::Competition;
 use agon_arena::event::{Event, Events};
+use agon_arena::fetch::Fetch;
 use agon_arena::ledger::{Evaluation, Ledger, Outcome, Records};
 use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
@@ -19,7 +21,8 @@ use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_arena::validator::{Setup, Validator, ValidatorError};
 use agon_dataset::skin;
-use agon_dataset::store::{ArtefactStore, LocalStore, StoreError};
+use agon_dataset::source::{Access, Patience};
+use agon_dataset::store::{Cache, LocalStore};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use serde_json::json;
@@ -38,7 +41,7 @@ pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure>
 struct Judging {
     competition: Arc<dyn Competition>,
     source: SampleSource,
-    store: Arc<dyn ArtefactStore>,
+    store: Fetch,
     sandbox: Sandbox,
 }
 
@@ -66,10 +69,24 @@ impl Judging {
             source: arguments
                 .seed
                 .map_or(SampleSource::Chain, SampleSource::Fixed),
-            store: Arc::new(LocalStore::open(&arguments.store)?),
+            store: store(arguments)?,
             sandbox: Sandbox::new(program),
         })
     }
+}
+
+/// Where models come from: the local store and the Hub.
+fn store(arguments: &JudgingData) -> Result<Fetch, Failure> {
+    let home = std::env::home_dir();
+    let variable = |name: &str| std::env::var(name).ok();
+    let access = Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)?;
+    let kept = match &arguments.cache {
+        Some(directory) => directory.clone(),
+        None => cache_directory().join("models"),
+    };
+    let cache = Cache::open(kept, arguments.cache_size << 30)?;
+    let local = Arc::new(LocalStore::open(&arguments.store)?);
+    Ok(Fetch::local(local).with_hub(&access, cache, Patience::default()))
 }
 
 /// The neuron's own directory, laid out as the field's neurons do.
@@ -211,16 +228,11 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
             continue;
         };
         let limit = competition.limits().bytes;
-        let model = match judging.store.get(&artefact.0, limit) {
-            Ok(model) => model,
-            Err(error @ StoreError::Io { .. }) => return Err(error.into()),
-            Err(error) => {
-                again.push(compare(
-                    &row,
-                    "not there any more",
-                    None,
-                    &error.to_string(),
-                ));
+        let model = match judging.store.kept(artefact, limit).await? {
+            Ok(model) => model.bytes,
+            Err(unfetched) => {
+                let reason = unfetched.judgement.reason.unwrap_or_default();
+                again.push(compare(&row, "not there any more", None, &reason));
                 continue;
             }
         };

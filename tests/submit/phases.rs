@@ -17,6 +17,7 @@ const NETUID: u16 = 1;
 const RULES: Rules = Rules {
     competition: "tricorder",
     forms: &[Form::File, Form::TwoPhase],
+    stake_limit: None,
 };
 
 fn key(name: &str) -> Keypair {

@@ -17,8 +17,8 @@ use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_model::inference::ENGINE;
 use agon_neuron::{
-    BadScore, Call, ChainClient, ChainState, H256, Metagraph, NoRandomness, Outcome, PrepareError,
-    ReadError, SignedCall, Signer, Weights,
+    BadScore, Call, ChainClient, ChainState, H256, NoRandomness, Outcome, PrepareError, ReadError,
+    SignedCall, Signer, Weights,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

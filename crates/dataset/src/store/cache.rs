@@ -433,6 +433,6 @@ mod tests {
         let sizes = fs::read_dir(&root).unwrap();
         let sizes = sizes.map(|entry| entry.unwrap().metadata().unwrap());
         let total: u64 = sizes.filter(|it| it.is_file()).map(|it| it.len()).sum();
-        assert!(total <= 400 && total >= 300, "{total}");
+        assert!((300..=400).contains(&total), "{total}");
     }
 }
