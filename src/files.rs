@@ -3,7 +3,16 @@
 use std::fs::{File, Permissions};
 use std::io::{Result, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where this program keeps what it can fetch again: agon in XDG_CACHE_HOME or ~/.cache.
+pub fn cache_directory() -> PathBuf {
+    let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
+        Some(cache) => PathBuf::from(cache),
+        None => std::env::home_dir().unwrap_or_default().join(".cache"),
+    };
+    cache.join("agon")
+}
 
 /// Writes a file through a temporary one in the same directory: after a crash there is the old file or the new one.
 /// Whoever may read the user's files may read it.

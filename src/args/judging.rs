@@ -104,11 +104,18 @@ pub struct JudgingData {
     /// By which rules scores become weights.
     #[arg(long, value_enum, default_value_t)]
     pub scoring: ScoringRules,
-    /// The local store of models; those of the Hub are fetched from there.
+    /// Where models that are committed to be there are fetched, by their digest.
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,
-    /// The most gibibytes that models of the Hub may take here; they lie in DIR/cache of the store.
-    #[arg(long = "cache.size", value_name = "GIB", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    /// Where models from the Hub are kept; default: agon/models in XDG_CACHE_HOME or ~/.cache.
+    #[arg(
+        long = "models.cache_dir",
+        visible_alias = "models.model_dir",
+        value_name = "DIR"
+    )]
+    pub cache: Option<PathBuf>,
+    /// How many GiB of them are kept; the least recently used go first.
+    #[arg(long = "models.cache_size", value_name = "GIB", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub cache_size: u64,
     #[command(flatten)]
     pub isolating: Isolating,

@@ -106,6 +106,10 @@ pub struct SubmitTricorder {
         default_value = agon_arena::subnet::tricorder::NAME
     )]
     pub competition: String,
+    /// Commit in two phases, so that nobody who sees the model can be before its owner; for networks of Agon's. The
+    /// files are named after the model's digest.
+    #[arg(long = "two_phases", visible_alias = "two-phases")]
+    pub two_phases: bool,
     /// Labelled images for --action evaluate.
     #[arg(
         long = "dataset_dir",

@@ -6,8 +6,9 @@ use crate::args::{
     Action, Arguments, Command, HubName, Submit, SubmitTricorder, SubmittedCompetition,
 };
 use crate::failure::Failure;
+use crate::memory::Memory;
 use crate::printer::{Printer, result, say};
-use agon_arena::commitment::{Form, LOCAL_REPOSITORY, Statement};
+use agon_arena::commitment::{Form, LOCAL_REPOSITORY, Reveal, Salt, Seal, Statement, draw_salt};
 use agon_arena::ledger::Outcome;
 use agon_arena::roster::{self, Rules};
 use agon_arena::sandbox::Sandbox;
@@ -23,6 +24,7 @@ use agon_model::inspect::{Limits, check_size};
 use agon_neuron::{Call, ChainState};
 use anyhow::{Context, anyhow};
 use clap::Parser;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Read;
@@ -104,6 +106,10 @@ async fn hand_in(arguments: &SubmitTricorder) -> Result<(), Failure> {
     work.is_registered().await?;
     let model = checked_model(&path).await?;
     let digest = Digest::of(&model);
+    let names = match arguments.two_phases {
+        true => Names::sealed(&names.repository, digest, &names.competition),
+        false => names,
+    };
     let is_dry = arguments.signing.dry_run;
     if !is_dry {
         let shelf = work.shelf()?;
@@ -120,12 +126,17 @@ async fn hand_in(arguments: &SubmitTricorder) -> Result<(), Failure> {
             format!("Uploaded {digest}; --action submit commits to it")
         });
     }
-    let Some((block, index)) = work.commit(digest, &session).await? else {
+    let committed = match arguments.two_phases {
+        true => work.commit_in_two_phases(&names, digest).await?,
+        false => work.commit(&names.statement(digest)).await?,
+    };
+    let Some((block, index)) = committed else {
         return Ok(());
     };
     let record = Record::new(work.hotkey, block, index);
+    let record = Some(&record).filter(|_| !arguments.two_phases);
     let shelf = work.shelf()?;
-    tokio::task::block_in_place(|| shelf.conclude(&record)).map_err(unpublished)?;
+    tokio::task::block_in_place(|| shelf.conclude(record)).map_err(unpublished)?;
     let state = session.client.finalized().await?;
     match work.show(&state).await? {
         true => Ok(()),
@@ -133,6 +144,15 @@ async fn hand_in(arguments: &SubmitTricorder) -> Result<(), Failure> {
             "the submission is not as validators want it; the reasons stand above"
         ))),
     }
+}
+
+/// What a seal was made with; kept until another is made.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Sealed {
+    digest: Digest,
+    repository: String,
+    competition: String,
+    salt: Salt,
 }
 
 /// What a submission is about.
@@ -194,29 +214,74 @@ impl<'a> Work<'a> {
         Ok(Shelf::Hub(repository.with_progress(progress)))
     }
 
-    /// Commits to a model, unless that is the hotkey's commitment already; the place on chain. `None` after a dry run.
-    async fn commit(
-        &self,
-        digest: Digest,
-        session: &Session,
-    ) -> Result<Option<(u64, u32)>, Failure> {
+    /// Commits, unless that is the hotkey's commitment already; the place on chain. `None` after a dry run.
+    async fn commit(&self, statement: &Statement) -> Result<Option<(u64, u32)>, Failure> {
         let netuid = self.arguments.subnet.netuid;
-        let statement = names(self.arguments)?.statement(digest).to_string();
-        let placed = placed(&session.state, netuid, self.hotkey).await?;
-        if let Some((data, block, Some(index))) = placed
-            && data == statement.as_bytes()
+        let text = statement.to_string();
+        let state = self.session.client.finalized().await?;
+        if let Some((data, block, Some(index))) = placed(&state, netuid, self.hotkey).await?
+            && data == text.as_bytes()
         {
-            say(&format!("{statement} is committed already"));
+            say(&format!("{text} is committed already"));
             return Ok(Some((block, index)));
         }
         let order = Order {
-            call: Call::set_commitment(netuid, statement.as_bytes()).map_err(Failure::user)?,
+            call: Call::set_commitment(netuid, text.as_bytes()).map_err(Failure::user)?,
             key: Part::Hotkey,
-            plan: format!("commit {statement} in subnet {netuid}"),
+            plan: format!("commit {text} in subnet {netuid}"),
             moves_money: false,
         };
-        let receipt = session.carry_out(&self.arguments.signing, order).await?;
+        let signing = &self.arguments.signing;
+        let receipt = self.session.carry_out(signing, order).await?;
         Ok(receipt.map(|receipt| receipt.place()))
+    }
+
+    /// The same in two phases: a seal, and in a later block what is sealed. What was begun is gone on with, because the
+    /// salt is remembered. The place is that of the reveal.
+    async fn commit_in_two_phases(
+        &self,
+        names: &Names,
+        digest: Digest,
+    ) -> Result<Option<(u64, u32)>, Failure> {
+        let netuid = self.arguments.subnet.netuid;
+        let chain = self.session.chain_name();
+        let memory = format!("seal-{chain}-{netuid}-{}.json", self.hotkey);
+        let memory = Memory::named(&memory).map_err(Failure::User)?;
+        let sealed = |salt| Sealed {
+            digest,
+            repository: names.repository.clone(),
+            competition: names.competition.clone(),
+            salt,
+        };
+        let known: Option<Sealed> = memory.read().map_err(Failure::User)?;
+        let known = known.filter(|known| *known == sealed(known.salt));
+        let salt = known.as_ref().map_or_else(draw_salt, |known| known.salt);
+        let reveal = |block| {
+            Statement::Reveal(Reveal {
+                block,
+                digest,
+                salt,
+                repository: names.repository.clone(),
+            })
+        };
+        // Sealing anew would give the place away.
+        let state = self.session.client.finalized().await?;
+        if let Some((data, ..)) = placed(&state, netuid, self.hotkey).await?
+            && let Ok(Statement::Reveal(it)) = Statement::read(&data, FORMS)
+            && Statement::Reveal(it.clone()) == reveal(it.block)
+        {
+            return self.commit(&reveal(it.block)).await;
+        }
+        if known.is_none() && !self.arguments.signing.dry_run {
+            memory.keep(&sealed(salt))?;
+        }
+        let seal = Seal::new(digest, &self.hotkey, &salt, &names.competition);
+        let Some((block, _)) = self.commit(&Statement::Seal(seal)).await? else {
+            return Ok(None);
+        };
+        say(&format!("sealed in block {block}"));
+        self.session.client.wait_for_block(block + 1).await?;
+        self.commit(&reveal(block)).await
     }
 
     /// Prints what there is of the submission, and says whether validators would take it.
@@ -258,34 +323,42 @@ impl<'a> Work<'a> {
         fields: &mut Value,
         reasons: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        let Ok(Statement::File(file)) = Statement::read(data, FORMS) else {
+        let (names, digest, placed) = match Statement::read(data, FORMS) {
+            Ok(Statement::File(file)) => {
+                let names = Names {
+                    repository: file.repository,
+                    stem: file.stem,
+                    competition: file.competition,
+                };
+                (names, file.digest, Some(placed))
+            }
+            Ok(Statement::Reveal(it)) => {
+                let competition = &self.arguments.competition;
+                let names = Names::sealed(&it.repository, it.digest, competition);
+                (names, it.digest, None)
+            }
             // What it is instead, the roster says.
-            return Ok(());
+            _ => return Ok(()),
         };
-        let names = Names {
-            repository: file.repository.clone(),
-            stem: file.stem.clone(),
-            competition: file.competition.clone(),
-        };
-        let shelf = match file.repository == LOCAL_REPOSITORY {
+        let shelf = match names.repository == LOCAL_REPOSITORY {
             true => self.local()?,
             false => {
                 let repository =
-                    Repository::new(&file.repository, self.access, Patience::default(), &GO_ON);
+                    Repository::new(&names.repository, self.access, Patience::default(), &GO_ON);
                 Shelf::Hub(repository.map_err(|error| unpublished(error.into()))?)
             }
         };
-        let found = tokio::task::block_in_place(|| shelf.find(&names, file.digest));
+        let found = tokio::task::block_in_place(|| shelf.find(&names, digest));
         let found = found.map_err(unpublished)?;
-        fields["competition"] = json!(file.competition);
-        fields["repository"] = json!(file.repository);
+        fields["competition"] = json!(names.competition);
+        fields["repository"] = json!(names.repository);
         fields["model"] =
-            json!({ "file": names.model_file(), "digest": file.digest, "found": found.model });
+            json!({ "file": names.model_file(), "digest": digest, "found": found.model });
         fields["code"] = json!({ "file": names.code_file(), "found": found.has_code });
         fields["licence"] = json!(found.licence);
         fields["public"] = json!(found.is_public);
         fields["record"] = json!(found.record.as_ref().map(|record| &record.extrinsic));
-        let missing = objections(&names, file.digest, &self.hotkey, placed, &found);
+        let missing = objections(&names, digest, &self.hotkey, placed, &found);
         reasons.extend(missing);
         Ok(())
     }
@@ -295,6 +368,7 @@ impl<'a> Work<'a> {
         let rules = Rules {
             competition: &self.arguments.competition,
             forms: FORMS,
+            // Who validates is the validators' own setting.
             stake_limit: None,
         };
         let entries = roster::read(state, self.arguments.subnet.netuid, rules).await?;

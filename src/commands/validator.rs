@@ -1,12 +1,12 @@
 //! `agon validator`: one validator on any chain, and its judgements made again.
 
 use super::session::{Session, document, table};
-use super::submit::access;
 use super::wallet::{Part, open, unlock};
 use crate::args::{
     JudgingData, Logging, Rejudge, RunValidator, Validator as Arguments, ValidatorVerb,
 };
 use crate::failure::Failure;
+use crate::files::cache_directory;
 use crate::health::Watched;
 use crate::logging;
 use crate::printer::{Printer, result, say};
@@ -22,8 +22,8 @@ use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_arena::validator::{Models, Setup, Task, Validator, ValidatorError};
 use agon_dataset::skin;
-use agon_dataset::source::Patience;
-use agon_dataset::store::{ArtefactStore, Cache, LocalStore, StoreError};
+use agon_dataset::source::{Access, Patience};
+use agon_dataset::store::{Cache, LocalStore};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use serde_json::json;
@@ -42,9 +42,7 @@ pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure>
 struct Judging {
     competition: Arc<dyn Competition>,
     source: SampleSource,
-    /// Everything that was published on this machine.
-    store: Arc<dyn ArtefactStore>,
-    fetch: Fetch,
+    store: Fetch,
     sandbox: Sandbox,
 }
 
@@ -66,18 +64,29 @@ impl Judging {
                 arguments.store.display()
             )));
         }
-        let store: Arc<dyn ArtefactStore> = Arc::new(LocalStore::open(&arguments.store)?);
-        let cache = Cache::open(arguments.store.join("cache"), arguments.cache_size << 30)?;
         Ok(Self {
             competition: Arc::new(competition.with_scoring(arguments.scoring.into())),
             source: arguments
                 .seed
                 .map_or(SampleSource::Chain, SampleSource::Fixed),
-            fetch: Fetch::local(store.clone()).with_hub(&access()?, cache, Patience::default()),
-            store,
+            store: store(arguments)?,
             sandbox: arguments.isolating.sandbox().await?,
         })
     }
+}
+
+/// Where models come from: the local store and the Hub.
+fn store(arguments: &JudgingData) -> Result<Fetch, Failure> {
+    let home = std::env::home_dir();
+    let variable = |name: &str| std::env::var(name).ok();
+    let access = Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)?;
+    let kept = match &arguments.cache {
+        Some(directory) => directory.clone(),
+        None => cache_directory().join("models"),
+    };
+    let cache = Cache::open(kept, arguments.cache_size << 30)?;
+    let local = Arc::new(LocalStore::open(&arguments.store)?);
+    Ok(Fetch::local(local).with_hub(&access, cache, Patience::default()))
 }
 
 /// The neuron's own directory, laid out as the field's neurons do.
@@ -139,7 +148,7 @@ async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Fail
         hotkey: Arc::new(hotkey),
         task: Task::Models(Models {
             competition: judging.competition,
-            store: judging.fetch,
+            store: judging.store,
             sandbox: judging.sandbox,
         }),
         sample_source: judging.source,
@@ -232,16 +241,11 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
             continue;
         };
         let limit = competition.limits().bytes;
-        let model = match judging.store.get(&artefact.0, limit) {
-            Ok(model) => model,
-            Err(error @ StoreError::Io { .. }) => return Err(error.into()),
-            Err(error) => {
-                again.push(compare(
-                    &row,
-                    "not there any more",
-                    None,
-                    &error.to_string(),
-                ));
+        let model = match judging.store.kept(artefact, limit).await? {
+            Ok(model) => model.bytes,
+            Err(unfetched) => {
+                let reason = unfetched.judgement.reason.unwrap_or_default();
+                again.push(compare(&row, "not there any more", None, &reason));
                 continue;
             }
         };

@@ -118,6 +118,50 @@ fn a_model_goes_into_the_local_store_and_stays_the_same_when_it_is_done_again() 
 }
 
 #[test]
+fn two_phases_keep_their_place_and_go_on() {
+    let world = world();
+    let hub = Hub::new();
+    let flags = format!(
+        "--hf_repo_id {REPOSITORY} --model_path models/lesions.onnx --code_directory code --two_phases"
+    );
+    let (status, told, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(
+        (status, &told["accepted"]),
+        (Some(0), &true.into()),
+        "{told}{said}"
+    );
+    let text = committed(&world)["text"].as_str().unwrap().to_owned();
+    let Ok(Statement::Reveal(reveal)) = Statement::read(text.as_bytes(), &[Form::TwoPhase]) else {
+        panic!("{text}")
+    };
+    assert!(
+        said.contains(&format!("sealed in block {}", reveal.block)),
+        "{said}"
+    );
+    assert!(reveal.block < told["commitment"]["block"].as_u64().unwrap());
+    let sha = digest(&model(1));
+    assert_eq!(
+        hub.file(REPOSITORY, &format!("{sha}.onnx")).unwrap(),
+        model(1)
+    );
+    assert!(!hub.is_private(REPOSITORY));
+    // Again: neither sealed nor revealed anew.
+    let (status, again, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(again["commitment"], told["commitment"]);
+    judged(&world, &hub, &sha);
+    // Another model has another seal.
+    fs::write(world.place.path("models/lesions.onnx"), model(2)).unwrap();
+    let (status, _, said) = submit(&world, &hub, TOKEN, &flags);
+    assert_eq!(status, Some(0), "{said}");
+    let newer = committed(&world)["text"].as_str().unwrap().to_owned();
+    let Ok(Statement::Reveal(newer)) = Statement::read(newer.as_bytes(), &[Form::TwoPhase]) else {
+        panic!("{newer}")
+    };
+    assert!(newer.block > reveal.block && newer.salt != reveal.salt);
+}
+
+#[test]
 fn mistakes_are_told_before_anything_is_sent() {
     let world = world();
     let mistake = |flags: &str| {
@@ -235,6 +279,7 @@ fn a_model_goes_to_the_hub_unseen_until_it_is_committed() {
     assert!(extrinsic.starts_with(&format!("{block}-")), "{extrinsic}");
 
     // What is committed is what a validator fetches.
+    judged(&world, &hub, &digest(&model(2)));
     let text = committed(&world)["text"].as_str().unwrap().to_owned();
     let claim = Statement::read(text.as_bytes(), &[Form::File])
         .unwrap()
@@ -248,6 +293,42 @@ fn a_model_goes_to_the_hub_unseen_until_it_is_committed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let fetched = runtime.block_on(fetch.fetch(&world.hotkey, &claim, 1 << 30));
     assert_eq!(fetched.unwrap().unwrap().bytes, model(2));
+}
+
+/// A validator with nothing but the chain and the Hub scores this model.
+fn judged(world: &World, hub: &Hub, sha: &str) {
+    world.sudo("tempo", "20");
+    let images = [
+        "data",
+        "synthesize",
+        "tricorder",
+        "--num-samples",
+        "30",
+        "--json",
+    ];
+    world.place.json(&images);
+    fs::create_dir_all(world.place.path("empty")).unwrap();
+    let command = "validator tricorder --netuid 1 --data-dir synthetic_data --judging.sample 3 --store empty \
+        --models.cache_dir cache --rounds 1 --neuron.disable_set_weights --logging.logging_dir neurons";
+    let words: Vec<String> = world.words(&command.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = world.place.command(&words);
+    let output = command.env("HF_ENDPOINT", hub.url()).output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let board = [
+        "board",
+        "--ledger",
+        told["ledger"].as_str().unwrap(),
+        "--json",
+    ];
+    let board = world.place.json(&board);
+    let row = &board["submissions"][0];
+    assert_eq!(
+        (&row["outcome"], &row["model"]),
+        (&"scored".into(), &sha.into()),
+        "{board:#}"
+    );
 }
 
 #[test]

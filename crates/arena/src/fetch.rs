@@ -132,6 +132,27 @@ impl Fetch {
         }
     }
 
+    /// The model of this digest that was fetched before, from the local store or the cache. Asks no server.
+    ///
+    /// # Errors
+    /// When the disk fails. An inner error says that it is not there, or not as it was.
+    pub async fn kept(
+        &self,
+        digest: Digest,
+        limit: u64,
+    ) -> Result<Result<Model, Unfetched>, FetchError> {
+        let this = self.clone();
+        let look = move || {
+            if let Some(hub) = &this.hub
+                && let Ok(Some(bytes)) = hub.cache.get(&digest.0, limit)
+            {
+                return Ok(Ok(Model { bytes, digest }));
+            }
+            this.stored(digest, limit)
+        };
+        tokio::task::spawn_blocking(look).await?
+    }
+
     fn get(
         &self,
         hotkey: &AccountId,

@@ -8,7 +8,7 @@ mod monitor;
 
 use crate::args::{Train, TrainSubnet};
 use crate::failure::Failure;
-use crate::files::write_atomically;
+use crate::files::{cache_directory, write_atomically};
 use crate::printer::{Printer, result};
 use agon_arena::subnet::tricorder::evaluation::{Answers, Chance, Figure, Truth, evaluate};
 use agon_arena::subnet::tricorder::lesions::{Lesions, Preparation, Skipped};
@@ -181,17 +181,13 @@ fn pretrained(named: &str, printer: &Printer) -> Result<PathBuf, Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let home = std::env::home_dir();
     let access = Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)?;
-    let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()) {
-        Some(cache) => PathBuf::from(cache),
-        None => home.unwrap_or_default().join(".cache"),
-    };
     let show = |done: u64, total: Option<u64>| {
         let total = total.unwrap_or(done + 1);
         printer.progress(&file.file, done, total, "bytes".to_owned());
     };
     let fetched = file.fetch(
         &access,
-        &cache.join("agon/hub"),
+        &cache_directory().join("hub"),
         &AtomicBool::new(false),
         &show,
     );

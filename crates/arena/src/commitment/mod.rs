@@ -17,7 +17,7 @@ mod revision;
 mod snapshot;
 
 pub use file::File;
-pub use phases::{Reveal, Salt, Seal};
+pub use phases::{Reveal, Salt, Seal, draw_salt};
 pub use revision::Revision;
 pub use snapshot::{Bound, Snapshot, bound_hash, snapshot_hash};
 

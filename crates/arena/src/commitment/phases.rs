@@ -22,6 +22,11 @@ const REVEAL: &str = "reveal:";
 /// What keeps a seal from being compared with known models.
 pub type Salt = [u8; 12];
 
+/// A salt that nobody can guess.
+pub fn draw_salt() -> Salt {
+    rand::random()
+}
+
 /// The first phase: the SHA-256 of content digest, hotkey, salt and competition, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seal(pub Digest);

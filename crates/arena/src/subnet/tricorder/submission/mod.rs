@@ -107,6 +107,16 @@ impl Names {
         Ok(names)
     }
 
+    /// What a submission in two phases is called: the files are named after the model's digest, and the limits of the
+    /// original do not hold.
+    pub fn sealed(repository: &str, digest: Digest, competition: &str) -> Self {
+        Self {
+            repository: repository.to_owned(),
+            stem: digest.to_string(),
+            competition: competition.to_owned(),
+        }
+    }
+
     /// The model's file.
     pub fn model_file(&self) -> String {
         format!("{}.onnx", self.stem)
@@ -183,13 +193,13 @@ impl Record {
     }
 }
 
-/// What a validator of the original would hold against a submission whose commitment stands at a place; nothing if it
-/// takes it.
+/// What a validator of the original would hold against a submission; nothing if it takes it. `placed` is where the
+/// commitment stands and the record must say that it does; nothing for one in two phases, which needs no record.
 pub fn objections(
     names: &Names,
     digest: Digest,
     hotkey: &AccountId,
-    placed: (u64, Option<u32>),
+    placed: Option<(u64, Option<u32>)>,
     found: &Found,
 ) -> Vec<String> {
     let mut objections = Vec::new();
@@ -215,7 +225,10 @@ pub fn objections(
     if !found.is_public {
         object("the repository is private, so no validator can read it".to_owned());
     }
-    let (block, index) = placed;
+    let Some((block, index)) = placed else {
+        return objections;
+    };
+    let mut object = |objection: String| objections.push(objection);
     match &found.record {
         None => object(format!("there is no readable {RECORD}")),
         Some(record) if record.hotkey != *hotkey => object(format!(
@@ -333,7 +346,7 @@ mod tests {
             is_public: true,
             record: Some(Record::new(hotkey, 9, 2)),
         };
-        let of = |found: &Found, placed| objections(&names, digest, &hotkey, placed, found);
+        let of = |found: &Found, placed| objections(&names, digest, &hotkey, Some(placed), found);
         assert_eq!(of(&whole, (9, Some(2))), Vec::<String>::new());
         assert_eq!(of(&whole, (9, None)), Vec::<String>::new());
         assert!(of(&whole, (9, Some(3)))[0].contains("9-2"));
@@ -346,5 +359,7 @@ mod tests {
         };
         assert_eq!(of(&wrong, (9, Some(2))).len(), 5);
         assert_eq!(of(&Found::default(), (9, Some(2))).len(), 5);
+        let sealed = objections(&names, digest, &hotkey, None, &Found::default());
+        assert_eq!(sealed.len(), 4);
     }
 }

@@ -99,17 +99,22 @@ impl Shelf<'_> {
         }
     }
 
-    /// Writes where the commitment stands, and shows everything to everybody.
-    pub fn conclude(&self, record: &Record) -> Result<(), PublishError> {
-        let bytes = serde_json::to_vec(record)?;
-        match self {
-            Self::Local { store, folder } => store.put_named(folder, RECORD, &bytes)?,
-            Self::Hub(repository) => {
-                let file = Upload {
-                    path: RECORD,
-                    bytes: &bytes,
-                };
-                repository.upload(&[file], "The commitment's place on chain")?;
+    /// Writes where the commitment stands, if that is wanted, and shows everything to everybody.
+    pub fn conclude(&self, record: Option<&Record>) -> Result<(), PublishError> {
+        let bytes = record.map(serde_json::to_vec).transpose()?;
+        match (self, &bytes) {
+            (Self::Local { .. }, None) => {}
+            (Self::Local { store, folder }, Some(bytes)) => {
+                store.put_named(folder, RECORD, bytes)?;
+            }
+            (Self::Hub(repository), bytes) => {
+                if let Some(bytes) = bytes {
+                    let file = Upload {
+                        path: RECORD,
+                        bytes,
+                    };
+                    repository.upload(&[file], "The commitment's place on chain")?;
+                }
                 if repository.state()?.is_none_or(|state| state.is_private) {
                     repository.set_private(false)?;
                 }
