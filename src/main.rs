@@ -13,6 +13,7 @@ mod memory;
 mod metrics;
 mod printer;
 mod settings;
+mod signals;
 mod supervise;
 mod talk;
 

@@ -1,8 +1,11 @@
-//! `agon service` from outside: what runs in the background stays so, comes back, gives up and tells the truth.
+//! `agon service` from outside: what runs in the background stays so, comes back, gives up and tells the truth; and
+//! the health that long-running commands tell.
 
 mod common;
 
+use agon_dataset::skin::synthetic::{Synthetic, generate};
 use common::kernel::without_first;
+use common::world::World;
 use common::{Place, errors};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -442,4 +445,52 @@ fn a_network_in_the_background_tells_how_it_is() {
             .logs("one", "50")
             .contains("the same command continues")
     );
+}
+
+#[test]
+fn a_validator_tells_how_it_is() {
+    let world = World::with_subnet();
+    let synthetic = Synthetic {
+        images: 60,
+        width: 32,
+        height: 24,
+        ..Synthetic::default()
+    };
+    generate(&world.place.path("data"), &synthetic, &|_, _| {}).expect("images");
+    std::fs::create_dir(world.place.path("store")).expect("a directory");
+    let words =
+        world.words("validator tricorder --netuid 1 --data-dir data --store store --health.port 0");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut validator = world
+        .place
+        .command(&words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut said = BufReader::new(validator.stderr.take().expect("a pipe")).lines();
+    let address = said.find_map(|line| {
+        let line = line.expect("text");
+        let (_, address) = line.split_once("health at http://")?;
+        Some(address.split_once("/health")?.0.to_owned())
+    });
+    let address = address.expect("it says where its health is");
+    // Read on, so that it never waits for us.
+    let rest = std::thread::spawn(move || said.map_while(Result::ok).collect::<Vec<_>>());
+    let since = Instant::now();
+    let (mut block, mut name) = (0, Value::Null);
+    while block < 3 || name.is_null() {
+        assert!(since.elapsed() < Duration::from_secs(60), "{block} {name}");
+        let (status, body) = ask(&address, "GET /health");
+        assert_eq!(status, 200, "{body}");
+        let health: Value = serde_json::from_str(&body).expect("JSON");
+        block = health["block"].as_u64().unwrap_or(0);
+        name = health["participants"][0]["name"].clone();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(name, "validator");
+    // Without --rounds, being told to stop is how it ends.
+    send("-TERM", validator.id() as i32);
+    let status = validator.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0), "{:?}", rest.join());
 }

@@ -10,6 +10,7 @@ use crate::files::cache_directory;
 use crate::health::Watched;
 use crate::logging;
 use crate::printer::{Printer, result, say};
+use crate::signals::told_to_stop;
 use crate::talk::Talk;
 use agon_arena::competition::Competition;
 use agon_arena::event::{Event, Events};
@@ -159,7 +160,7 @@ async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Fail
     let mut validator = Validator::new(setup, ledger);
     let outcome = tokio::select! {
         biased;
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        () = told_to_stop() => Err(Failure::Interrupted),
         outcome = validator.run(arguments.rounds, || {}) => outcome.map_err(|error| match error {
             ValidatorError::Sandbox(error @ SandboxError::Sample(_)) => Failure::user(error),
             error => error.into(),

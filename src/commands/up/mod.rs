@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::health::Watched;
 use crate::logging;
 use crate::printer::Printer;
+use crate::signals::told_to_stop;
 use crate::talk::Talk;
 use agon_arena::event::{Event, Events};
 use agon_arena::fetch::Fetch;
@@ -32,7 +33,6 @@ use network::{Network, Team};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -61,13 +61,8 @@ pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let stop = CancellationToken::new();
     let interrupt = stop.clone();
-    // A supervisor says SIGTERM where a person presses Ctrl-C.
-    let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return },
-            _ = terminate.recv() => {}
-        }
+        told_to_stop().await;
         interrupt.cancel();
     });
     let watched = Watched::start(&up.watching).await?;
