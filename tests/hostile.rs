@@ -2,35 +2,26 @@
 
 mod common;
 
-use agon_arena::commitment::{File as Committed, LOCAL_REPOSITORY};
 use agon_arena::competition::Budget;
-use agon_arena::event::Events;
 use agon_arena::fetch::Fetch;
-use agon_arena::ledger::{Evaluation, Ledger, Outcome};
-use agon_arena::miner::Miner;
+use agon_arena::ledger::{Evaluation, Outcome};
 use agon_arena::sandbox::Sandbox;
-use agon_arena::seed::SampleSource;
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
-use agon_arena::validator::{Models, Setup, Task, Validator};
+use agon_arena::validator::{Models, Task};
 use agon_dataset::skin::Record;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::store::{ArtefactStore, LocalStore};
-use agon_keys::Keypair;
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::builder::{GraphBuilder, Value};
 use agon_model::digest::Digest;
 use agon_model::proto::{AttributeProto, NodeProto, TensorProto};
 use agon_model::{Dim, Model};
-use agon_neuron::{Call, ChainClient, Outcome as Submission};
-use agon_node::{Node, NodeOptions, genesis};
+use common::chain::Chain;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-const NETUID: u16 = 1;
 
 /// An untrained network: as good as any to be judged.
 fn honest(seed: u64) -> Vec<u8> {
@@ -208,19 +199,6 @@ fn hostile_set() -> Vec<Case> {
     ]
 }
 
-async fn submit(client: &ChainClient, call: Call, signer: &Keypair) {
-    let what = call.to_string();
-    let outcome = client.submit(call, signer).await;
-    assert!(
-        matches!(outcome, Submission::Finalised { .. }),
-        "{what}: {outcome:?}"
-    );
-}
-
-fn key(name: &str) -> Keypair {
-    Keypair::from_uri(&format!("//{name}")).unwrap()
-}
-
 /// Run one round over `files` on a chain of its own; every miner's row by name, and the weights.
 async fn judge(
     place: &Path,
@@ -228,44 +206,8 @@ async fn judge(
     files: &[(&str, &File)],
 ) -> (BTreeMap<String, Evaluation>, BTreeMap<String, u16>) {
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    let rich = |name: &str| (key(name).account().0.into(), 500_000 * genesis::TAO);
-    let mut endowed: Vec<_> = names.iter().copied().map(rich).collect();
-    endowed.extend([rich("owner"), rich("validator")]);
-    let node = Node::start(NodeOptions {
-        database: None,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        block_time: Duration::from_millis(30).into(),
-        genesis: Some(genesis::development(&endowed)),
-        ..NodeOptions::default()
-    })
-    .await
-    .unwrap();
-    let client = ChainClient::connect(&node.url()).await.unwrap();
-    let (owner, validator) = (key("owner"), Arc::new(key("validator")));
-    submit(
-        &client,
-        Call::register_network(key("owner//hot").account()),
-        &owner,
-    )
-    .await;
-    submit(&client, Call::start_call(NETUID), &owner).await;
-    let admin = |name: &str, value: agon_neuron::Value| Call::admin(name, [NETUID.into(), value]);
-    let settings = Call::batch_all([
-        admin("sudo_set_subnet_emission_enabled", true.into()),
-        admin("sudo_set_commit_reveal_weights_enabled", false.into()),
-        admin("sudo_set_weights_set_rate_limit", 0u64.into()),
-        admin("sudo_set_tempo", 20u16.into()),
-    ]);
-    submit(&client, Call::sudo(settings), &key("Alice")).await;
-    for name in names.iter().copied().chain(["validator"]) {
-        let key = key(name);
-        submit(&client, Call::burned_register(NETUID, key.account()), &key).await;
-    }
-    let stake = Call::add_stake(validator.account(), NETUID, 1000 * genesis::TAO);
-    submit(&client, stake, &validator).await;
-
+    let chain = Chain::new(&names).await;
     let store = Arc::new(LocalStore::open(place.join("store")).unwrap());
-    let silent = |name: &str| Events::new(name, Arc::new(|_, _| {}));
     for (name, file) in files {
         let digest = match file {
             File::Bytes(bytes) => Digest(store.put(bytes).unwrap()),
@@ -282,26 +224,9 @@ async fn judge(
                 digest
             }
         };
-        let miner = Miner {
-            client: client.clone(),
-            netuid: NETUID,
-            hotkey: Arc::new(key(name)),
-            store: store.clone(),
-            events: silent(name),
-        };
-        let file = Committed {
-            repository: LOCAL_REPOSITORY.into(),
-            stem: "model".into(),
-            competition: tricorder::NAME.into(),
-            digest,
-        };
-        miner.commit(&file.into(), digest).await.unwrap();
-    }
-    // The first round must know every commitment.
-    let mut state = client.finalized().await.unwrap();
-    let committed = state.number();
-    while state.epoch(NETUID).await.unwrap().last_block < committed {
-        state = client.wait_for_block(state.number() + 1).await.unwrap();
+        chain
+            .commit(name, tricorder::NAME, store.clone(), digest)
+            .await;
     }
     let budget = Budget {
         memory_bytes: 2 << 30,
@@ -309,54 +234,14 @@ async fn judge(
         sample: Duration::from_secs(5),
         total: Duration::from_secs(120),
     };
-    let genesis_hash = client.genesis_hash().0;
-    let directory = place.join("validator");
-    let ledger = Ledger::open(&directory, &genesis_hash, tricorder::NAME)
+    let task = Task::Models(Models {
+        competition: Arc::new(Tricorder::new(judging, 8).with_budget(budget)),
+        store: Fetch::local(store),
+        sandbox: Sandbox::new(common::AGON.into()),
+    });
+    chain
+        .round(&place.join("validator"), tricorder::NAME, task)
         .await
-        .unwrap();
-    let setup = Setup {
-        client: client.clone(),
-        netuid: NETUID,
-        hotkey: validator.clone(),
-        task: Task::Models(Models {
-            competition: Arc::new(Tricorder::new(judging, 8).with_budget(budget)),
-            store: Fetch::local(store),
-            sandbox: Sandbox::new(common::AGON.into()),
-        }),
-        sample_source: SampleSource::Fixed(1),
-        stake_limit: None,
-        sets_weights: true,
-        events: silent("validator"),
-    };
-    let mut running = Validator::new(setup, ledger);
-    running.run(Some(1), || {}).await.unwrap();
-    let by_key: BTreeMap<_, _> = names
-        .iter()
-        .map(|name| (key(name).account(), *name))
-        .collect();
-    let rows = running.ledger().records().evaluations(1).await.unwrap();
-    let rows = rows
-        .into_iter()
-        .map(|row| (by_key[&row.hotkey].to_owned(), row))
-        .collect();
-    let (_, progress) = running
-        .ledger()
-        .records()
-        .last_round()
-        .await
-        .unwrap()
-        .unwrap();
-    let weights = progress
-        .signed
-        .map(|(weights, _)| weights)
-        .unwrap_or_default();
-    let weights = weights
-        .into_iter()
-        .map(|(key, weight)| (by_key[&key].to_owned(), weight));
-    let weights = weights.collect();
-    running.close().await;
-    node.stop().await;
-    (rows, weights)
 }
 
 #[tokio::test(flavor = "multi_thread")]

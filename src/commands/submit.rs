@@ -525,7 +525,7 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
         .map_err(Failure::User)
 }
 
-pub(super) fn access() -> Result<Access, Failure> {
+fn access() -> Result<Access, Failure> {
     let home = std::env::home_dir();
     let variable = |name: &str| std::env::var(name).ok();
     Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)
