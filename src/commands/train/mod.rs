@@ -11,6 +11,7 @@ use crate::args::{Train, TrainSubnet};
 use crate::failure::Failure;
 use crate::files::{cache_directory, write_atomically};
 use crate::printer::{Printer, result};
+use crate::signals::told_to_stop;
 use agon_arena::subnet::tricorder::evaluation::{Answers, Chance, Figure, Truth, evaluate};
 use agon_arena::subnet::tricorder::lesions::{Lesions, Preparation, Skipped};
 use agon_arena::subnet::tricorder::recipe::{self, Network, RecipeError};
@@ -57,7 +58,7 @@ pub async fn run(train: Train) -> Result<(), Failure> {
     let train = match train.subnet {
         TrainSubnet::Tricorder(train) => train,
         TrainSubnet::Healthcare(options) => {
-            let stop = stopped_by_ctrl_c();
+            let stop = cancelled_when_stopped();
             let work = move || healthcare::run(&options, &stop);
             return tokio::task::spawn_blocking(work).await?;
         }
@@ -71,20 +72,19 @@ pub async fn run(train: Train) -> Result<(), Failure> {
         return Ok(result(layers.as_yaml().trim_end())?);
     }
     let settings = layers.settings()?;
-    let stop = stopped_by_ctrl_c();
+    let stop = cancelled_when_stopped();
     let (start_anew, as_json) = (train.start_anew, train.json);
     let work = move || tricorder(&settings, &layers.as_yaml(), start_anew, as_json, &stop);
     tokio::task::spawn_blocking(work).await?
 }
 
-/// A token that Ctrl-C cancels.
-fn stopped_by_ctrl_c() -> CancellationToken {
+/// A token that is cancelled when the run is to stop.
+fn cancelled_when_stopped() -> CancellationToken {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stopping.cancel();
-        }
+        told_to_stop().await;
+        stopping.cancel();
     });
     stop
 }

@@ -14,6 +14,7 @@ pub use score::score;
 
 use crate::competition::{Budget, Competition, SampleError, Score};
 use crate::compute::{Compute, GB, Minimum};
+use crate::incentive::Incentive;
 use crate::ledger::{Evaluation, Outcome};
 use crate::reward::{self, Past, Scoring, robust};
 use crate::seed::Seed;
@@ -148,11 +149,40 @@ impl Healthcare {
     }
 }
 
-impl Competition for Healthcare {
+impl Incentive for Healthcare {
     fn name(&self) -> &'static str {
         NAME
     }
 
+    fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
+    fn history(&self) -> usize {
+        HISTORY
+    }
+
+    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
+        match self.scoring {
+            Scoring::Original => shares_by_average(
+                rounds,
+                match self.stage {
+                    Stage::First => first_stage,
+                    Stage::Second => second_stage,
+                },
+            ),
+            Scoring::Robust => robust::smoothed(rounds.iter().map(|past| {
+                let order = robust::order(past, robust::MARGIN, |row, picks| {
+                    let losses = picks.iter().map(|&at| f64::from(row.evidence[at]));
+                    libm::exp(-losses.sum::<f64>() / picks.len().max(1) as f64)
+                });
+                (past, reward::shares_by_place(&order))
+            })),
+        }
+    }
+}
+
+impl Competition for Healthcare {
     fn contract(&self) -> Contract {
         let floats = |dims| TensorContract {
             element_type: ElementType::Float,
@@ -211,33 +241,6 @@ impl Competition for Healthcare {
             .map(|&item| self.records[item].findings)
             .collect();
         score(self.labels.len(), &truth, answers)
-    }
-
-    fn scoring(&self) -> Scoring {
-        self.scoring
-    }
-
-    fn history(&self) -> usize {
-        HISTORY
-    }
-
-    fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
-        match self.scoring {
-            Scoring::Original => shares_by_average(
-                rounds,
-                match self.stage {
-                    Stage::First => first_stage,
-                    Stage::Second => second_stage,
-                },
-            ),
-            Scoring::Robust => robust::smoothed(rounds.iter().map(|past| {
-                let order = robust::order(past, robust::MARGIN, |row, picks| {
-                    let losses = picks.iter().map(|&at| f64::from(row.evidence[at]));
-                    libm::exp(-losses.sum::<f64>() / picks.len().max(1) as f64)
-                });
-                (past, reward::shares_by_place(&order))
-            })),
-        }
     }
 }
 
