@@ -1,5 +1,6 @@
 //! `agon data`: what can be typed.
 
+use agon_dataset::chest::LabelSet;
 use agon_dataset::source::Kind;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -30,6 +31,18 @@ pub enum DataCommand {
 pub enum DataSubnet {
     /// Skin lesions.
     Tricorder,
+    /// Chest X-rays.
+    Healthcare,
+}
+
+impl DataSubnet {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tricorder => "tricorder",
+            Self::Healthcare => "healthcare",
+        }
+    }
 }
 
 /// A source, or all of them.
@@ -180,7 +193,10 @@ pub struct Synthesize {
     /// How many images.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub num_samples: u32,
-    /// Where to: images and metadata.csv in the HAM10000 layout.
+    /// The labels of X-rays: nih for the fourteen of NIH ChestX-ray14, or names with commas.
+    #[arg(long, value_name = "LABELS", default_value = "nih")]
+    pub labels: LabelSet,
+    /// Where to: images and a table, metadata.csv in the HAM10000 layout or Data_Entry.csv as NIH ChestX-ray14 has it.
     #[arg(long, value_name = "DIR", default_value = "synthetic_data")]
     pub output_dir: PathBuf,
     /// What everything random comes from.

@@ -14,6 +14,8 @@ pub struct Train {
 pub enum TrainSubnet {
     /// Skin lesions: eleven classes from an image and the patient's demographics.
     Tricorder(TrainTricorder),
+    /// Chest X-rays: the probability of each of a list of findings.
+    Healthcare(super::TrainHealthcare),
 }
 
 /// Every setting can also stand in the file and in the environment; `--print-config` shows its value and who said so.

@@ -6,6 +6,8 @@ mod input;
 mod server;
 
 use common::{Place, errors};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use server::{Answer, Server};
 use sha2::{Digest, Sha256};
@@ -574,4 +576,88 @@ fn pretrained_weights_come_from_the_hub() {
     let said = train("hf:owner/../../etc");
     assert!(said.contains("owner/name@revision/file"), "{said}");
     assert_eq!(server.seen().len(), 1);
+}
+
+/// A Hub with the original's data set: a table, and two archives of images.
+fn x_rays() -> Server {
+    let packed = |names: &[&str]| {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for name in names {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(5);
+            header.set_mode(0o644);
+            archive
+                .append_data(&mut header, name, &b"image"[..])
+                .unwrap();
+        }
+        archive.into_inner().unwrap().finish().unwrap()
+    };
+    let first = packed(&["images/00000001_000.png", "images/00000001_001.png"]);
+    let second = packed(&["images/00000002_000.png"]);
+    let table = b"image_name,label\n00000001_000.png,Mass|Edema\n00000001_001.png,No Finding\n00000002_000.png,Hernia\n";
+    Server::new(move |request, _| {
+        if request.header("authorization") != Some("Bearer hf_original") {
+            return Answer::new(401, "");
+        }
+        let large = |name: &str, bytes: &[u8]| json!({ "rfilename": name, "size": bytes.len(), "lfs": { "sha256": sha256(bytes), "size": bytes.len() } });
+        let files = json!({ "sha": "abc123", "siblings": [
+            { "rfilename": "Data_Entry.csv", "size": table.len() },
+            large("images_001.tar.gz", &first),
+            large("images_002.tar.gz", &second),
+        ]});
+        let resolved = "/datasets/me/x-rays/resolve/abc123/";
+        match request.path.as_str() {
+            "/api/datasets/me/x-rays?blobs=true" => Answer::new(200, files.to_string()),
+            path => match path.strip_prefix(resolved) {
+                Some("Data_Entry.csv") => Answer::file(request, table),
+                Some("images_001.tar.gz") => Answer::file(request, &first),
+                Some("images_002.tar.gz") => Answer::file(request, &second),
+                _ => Answer::new(404, ""),
+            },
+        }
+    })
+}
+
+#[test]
+fn x_rays_come_from_where_the_originals_users_say() {
+    let place = Place::new();
+    let server = x_rays();
+    let variables = [("HF_ENDPOINT", server.url.as_str())];
+    let download = ["data", "download", "healthcare"];
+    let output = run(
+        &place,
+        &variables,
+        &[&download[..], &["--dry-run"]].concat(),
+    );
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("/api/datasets/cogent-demon/miner_dataset"),
+        "{said}"
+    );
+    let output = run(&place, &variables, &download);
+    assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+    let env = "ACCESS_TOKEN=hf_original\nDATASET_LINK=\"me/x-rays\"\n";
+    std::fs::write(place.path(".env"), env).unwrap();
+    let output = run(&place, &variables, &download);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert!(!errors(&output).contains("hf_original"));
+    let directory = place.path("datasets/chest_xray14");
+    let labels = agon_dataset::chest::LabelSet::nih();
+    let opened = agon_dataset::chest::open(&directory, &labels).unwrap();
+    assert_eq!((opened.records.len(), opened.absent.len()), (3, 0));
+    let labels: Vec<usize> = opened.records[0].findings.labels().collect();
+    assert_eq!(labels, [3, 9]);
+    let output = run(&place, &variables, &["data", "verify", "healthcare"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let output = run(
+        &place,
+        &variables,
+        &["data", "list", "healthcare", "--json"],
+    );
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listed["datasets"][0]["origin"]["huggingface"], "me/x-rays");
+    // The token of the original is none of the other competitions' business.
+    let other = ["data", "download", "tricorder", "--dataset", "isic_hf"];
+    let output = run(&place, &variables, &other);
+    assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
 }

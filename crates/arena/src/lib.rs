@@ -5,8 +5,8 @@
 //! [`challenge::Challenge`] what live miners are asked and what their answers are worth. Everything else is shared and knows no competition by name: the
 //! [`roster`] (who counts), [`fetch`] (where a model comes from), the [`sandbox`] (where it runs), [`likeness`] (whose copy it is), the
 //! [`ledger`] (what was seen), the
-//! [`reward`] functions (pure), the [`validator`] and [`miner`] loops and the [`event`]s they emit. What
-//! a validator did can be made again and compared ([`replay`]) and handed on ([`snapshot`]).
+//! [`reward`] functions (pure), [`pictures`] (what training sees), the [`validator`] and [`miner`] loops and the
+//! [`event`]s they emit. What a validator did can be made again and compared ([`replay`]) and handed on ([`snapshot`]).
 //!
 //! What it refuses to do: run or even parse a submitted model in the validator's own process, key
 //! anything by uid, invent weights when nobody is valid, or blame a miner for a failure of ours.
@@ -22,6 +22,7 @@ pub mod journal;
 pub mod ledger;
 pub mod likeness;
 pub mod miner;
+pub mod pictures;
 pub mod replay;
 pub mod reward;
 pub mod roster;

@@ -1,11 +1,11 @@
 //! The images of a part, decoded once and kept in memory at the size a model wants.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use crate::image::{self, ImageError};
-use crate::skin::Record;
 
 /// Most bytes of decoded images.
 pub const MAX_CACHE_BYTES: usize = 4 << 30;
@@ -48,7 +48,7 @@ pub enum CacheError {
 }
 
 impl DecodedImages {
-    /// Reads, decodes and resizes the images of `records` on all cores.
+    /// Reads, decodes and resizes the images of `records`, or of paths, on all cores.
     ///
     /// `progress` is called with the number of images done and their total, from several threads and not always in
     /// order. The result has the order of the records, whatever the threads did.
@@ -56,7 +56,7 @@ impl DecodedImages {
     /// # Errors
     /// When they need too much memory, or one of them cannot be read.
     pub fn decode(
-        records: &[&Record],
+        records: &[impl AsRef<Path> + Sync],
         height: usize,
         width: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
@@ -66,7 +66,7 @@ impl DecodedImages {
             None => Ok(images),
             Some((index, reason)) => Err(CacheError::Unreadable {
                 count: unreadable.len(),
-                first: records[*index].path.display().to_string(),
+                first: records[*index].as_ref().display().to_string(),
                 reason: reason.to_string(),
             }),
         }
@@ -77,7 +77,7 @@ impl DecodedImages {
     /// # Errors
     /// When they need too much memory.
     pub fn decode_readable(
-        records: &[&Record],
+        records: &[impl AsRef<Path> + Sync],
         height: usize,
         width: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
@@ -97,7 +97,7 @@ impl DecodedImages {
             .par_chunks_exact_mut(size)
             .zip(records)
             .map(|(target, record)| {
-                let failure = image::open(&record.path)
+                let failure = image::open(record.as_ref())
                     .and_then(|image| image::judging_image(&image, height, width))
                     .map(|image| target.copy_from_slice(image.pixels()))
                     .err();
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::skin::synthetic::{self, Synthetic};
-    use crate::skin::{self, LesionClass};
+    use crate::skin::{self, LesionClass, Record};
 
     fn records() -> (tempfile::TempDir, Vec<Record>) {
         let directory = tempfile::tempdir().unwrap();
@@ -243,7 +243,7 @@ mod tests {
                 Err(CacheError::TooLarge { .. })
             ));
         }
-        let none = DecodedImages::decode(&[], 8, 8, &|_, _| {}).unwrap();
+        let none = DecodedImages::decode(&[] as &[&Record], 8, 8, &|_, _| {}).unwrap();
         assert!(none.is_empty());
     }
 }

@@ -3,10 +3,11 @@
 //! This crate fetches and reads data sets and artefacts that other people made and turns them into checked records
 //! and pixels: public data sets, transferred and unpacked ([`source`]); one prepared directory of them
 //! ([`skin::prepare`]); whatever a competitor has, opened ([`skin::open`]); a procedural stand-in
-//! ([`skin::synthetic`]); pictures that look alike ([`duplicates`]); the division into parts that share no lesion and no
-//! patient ([`split`]); decoding and resizing exactly as the judges do it ([`image`]); decoded images kept in memory
-//! ([`cache`]); training augmentation ([`augment`]); the content-addressed store of model files ([`store`]) and
-//! the code beside them as one archive ([`pack`]).
+//! ([`skin::synthetic`]); chest X-rays with any number of findings ([`chest`]); pictures that look alike
+//! ([`duplicates`]); the division into parts that share no lesion and no patient ([`split`]); decoding and resizing
+//! exactly as the judges do it ([`image`]); decoded images kept in memory ([`cache`]); training augmentation
+//! ([`augment`]); the content-addressed store of model files ([`store`]) and the code beside them as one archive
+//! ([`pack`]).
 //!
 //! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path outside the directory
 //! it was given because a data file spells it out; it never decodes, reads or unpacks past its limits; it never hands
@@ -14,6 +15,7 @@
 
 pub mod augment;
 pub mod cache;
+pub mod chest;
 pub mod duplicates;
 mod files;
 mod groups;

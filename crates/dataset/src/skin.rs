@@ -1,17 +1,17 @@
 //! Skin lesion images with patient data, and the vocabulary of the lesion competition.
 
-mod directory;
+pub(crate) mod directory;
 pub mod manifest;
-mod open;
+pub(crate) mod open;
 mod parquet;
 pub mod prepare;
 mod raw;
 pub mod synthetic;
-mod table;
+pub(crate) mod table;
 mod verify;
 pub mod vocabulary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -175,7 +175,7 @@ impl Demographics {
     }
 }
 
-/// One image of a lesion.
+/// One image of a lesion; as a path, its file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Name of the image, unique in its data set.
@@ -196,6 +196,12 @@ pub struct Record {
     pub class: LesionClass,
     /// The patient.
     pub demographics: Demographics,
+}
+
+impl AsRef<Path> for Record {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Public data sets: what there is, and how it gets here whole.
 //!
-//! [`CATALOGUE`] lists the sets; [`fetch`] brings one into a directory of its name, from Kaggle, the Hugging Face Hub
+//! [`CATALOGUE`] and [`CHEST`] list the sets; [`fetch`] brings one into a directory of its name, from Kaggle, the Hugging Face Hub
 //! or plain addresses. A set appears under its name only when everything was transferred, checked and unpacked; until
 //! then it lies in a hidden directory beside, from where an interrupted transfer goes on. [`verify`] compares what is
 //! there with the receipt that was written then. [`HubFile`] is one file of a model repository, [`Repository`] one that
@@ -23,7 +23,9 @@ use std::path::{Path, PathBuf};
 
 pub use access::Access;
 pub use archive::{MAX_ENTRIES, MAX_RATIO, UnpackError};
-pub use catalogue::{CATALOGUE, DataSet, DirectFile, Kind, Origin, SelectError, Selection};
+pub use catalogue::{
+    CATALOGUE, CHEST, DataSet, DirectFile, Kind, NoLink, Origin, SelectError, Selection,
+};
 pub use fetch::{Outcome, Progress, Settings, Step, Watch, fetch, steps};
 pub use hub::{HubFile, ParseHubFileError, Patience, Wanted};
 pub use receipt::{RECEIPT, Receipt, ReceiptFile, Verified, verify};

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::groups;
-use crate::skin::{LesionClass, Record};
+use crate::skin::Record;
 
 /// What a part is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,20 +82,46 @@ pub enum SplitError {
         judging: f64,
     },
     /// No class has three lesions, so one of the parts would be empty.
-    #[error("the data set needs a class with at least three lesions; each part must have one")]
+    #[error(
+        "the data set needs a class with at least three lesions or patients; each part must have one"
+    )]
     TooFewLesions,
 }
 
 /// Splits records by lesion, class by class (see the module's description for how and why).
 pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, SplitError> {
+    let members: Vec<Member<'_, _>> = records
+        .iter()
+        .map(|record| Member {
+            name: &record.lesion_id,
+            class: record.class,
+        })
+        .collect();
+    divide(&members, &groups(records), shares, seed)
+}
+
+/// What a split knows of a record.
+pub(crate) struct Member<'a, Class> {
+    /// Its lesion, or its patient.
+    pub name: &'a str,
+    /// What each part must have its share of.
+    pub class: Class,
+}
+
+/// Splits records of which the position of the first of each one's group is known.
+pub(crate) fn divide<Class: Ord + Copy>(
+    members: &[Member<'_, Class>],
+    owners: &[usize],
+    shares: &Shares,
+    seed: u64,
+) -> Result<Split, SplitError> {
     let Shares { selection, judging } = *shares;
     // Written so that NaN is refused too.
     if !(selection > 0.0 && judging >= 0.0 && selection + judging < 1.0) {
         return Err(SplitError::Shares { selection, judging });
     }
-    let owners = groups(records);
-    let mut classes: BTreeMap<LesionClass, BTreeSet<([u8; 32], usize)>> = BTreeMap::new();
-    for (owner, group) in describe(records, &owners) {
+    let mut classes: BTreeMap<Class, BTreeSet<([u8; 32], usize)>> = BTreeMap::new();
+    for (owner, group) in describe(members, owners) {
         classes
             .entry(group.class)
             .or_default()
@@ -119,7 +145,7 @@ pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, Sp
         }
     }
     let positions = |part| {
-        (0..records.len())
+        (0..members.len())
             .filter(|&position| parts[&owners[position]] == part)
             .collect()
     };
@@ -130,26 +156,20 @@ pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, Sp
     })
 }
 
-/// A group by the first of its records.
-struct Group<'a> {
-    name: &'a str,
-    class: LesionClass,
-}
-
-/// Each group's name and class; neither depends on the order of the records.
-fn describe<'a>(records: &'a [Record], owners: &[usize]) -> BTreeMap<usize, Group<'a>> {
-    let mut lesions: BTreeMap<LesionClass, BTreeSet<&str>> = BTreeMap::new();
-    for record in records {
-        let names = lesions.entry(record.class).or_default();
-        names.insert(&record.lesion_id);
+/// Each group's name and class, by the first of its records; neither depends on the order of the records.
+fn describe<'a, Class: Ord + Copy>(
+    members: &[Member<'a, Class>],
+    owners: &[usize],
+) -> BTreeMap<usize, Member<'a, Class>> {
+    let mut lesions: BTreeMap<Class, BTreeSet<&str>> = BTreeMap::new();
+    for &Member { name, class } in members {
+        lesions.entry(class).or_default().insert(name);
     }
-    let mut described: BTreeMap<usize, Group<'a>> = BTreeMap::new();
-    for (record, &owner) in records.iter().zip(owners) {
-        let name = record.lesion_id.as_str();
-        let class = record.class;
-        let group = described.entry(owner).or_insert(Group { name, class });
+    let mut described: BTreeMap<usize, Member<'a, Class>> = BTreeMap::new();
+    for (&Member { name, class }, &owner) in members.iter().zip(owners) {
+        let group = described.entry(owner).or_insert(Member { name, class });
         group.name = group.name.min(name);
-        let rarity = |class: LesionClass| (lesions[&class].len(), class);
+        let rarity = |class: Class| (lesions[&class].len(), class);
         if rarity(class) < rarity(group.class) {
             group.class = class;
         }
@@ -189,7 +209,11 @@ fn sizes(lesions: usize, shares: &Shares) -> (usize, usize) {
 
 /// Whether no lesion, patient or group of `records` stands in two parts.
 pub fn disjoint(records: &[Record], split: &Split) -> bool {
-    let owners = groups(records);
+    is_disjoint(&groups(records), split)
+}
+
+/// Whether no group stands in two parts.
+pub(crate) fn is_disjoint(owners: &[usize], split: &Split) -> bool {
     let mut parts: BTreeMap<usize, Part> = BTreeMap::new();
     [Part::Training, Part::Selection, Part::Judging]
         .into_iter()
@@ -207,7 +231,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::skin::{self, Demographics, Sex, Site};
+    use crate::skin::{self, Demographics, LesionClass, Sex, Site};
 
     const PARTS: [Part; 3] = [Part::Training, Part::Selection, Part::Judging];
 

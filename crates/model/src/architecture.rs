@@ -2,16 +2,18 @@
 //!
 //! [`TricorderModel`] names every network of the skin-lesion competition: the original ones, whose trunk is an
 //! [`EfficientNet`], and our own `agon` family, which beats them at equal size. [`LesionClassifier`] is the small network
-//! that the whole pipeline is tried with.
+//! that the whole pipeline is tried with. [`ChestModel`] names the networks of the chest X-ray competition.
 //!
 //! Nothing here trains or loads weights.
 
 mod agon;
+mod chest;
 mod efficientnet;
 mod lesion;
 mod original;
 mod tricorder;
 
+pub use chest::{ChestModel, ChestOptions, ParseChestModelError};
 pub use efficientnet::{EfficientNet, Stage, TRUNK, features as efficientnet_features};
 pub use lesion::{LesionClassifier, lesion_classifier};
 pub use tricorder::{ParseModelError, TricorderModel, TricorderOptions, tricorder};

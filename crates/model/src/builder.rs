@@ -39,7 +39,7 @@ impl Value {
     }
 }
 
-/// How a square convolution moves over its input. Padding keeps the size when the stride is one.
+/// How a square convolution moves over its input.
 #[derive(Clone, Copy, Debug)]
 pub struct Convolution {
     /// Channels of the output.
@@ -48,6 +48,8 @@ pub struct Convolution {
     pub kernel: usize,
     /// Step in both directions.
     pub stride: usize,
+    /// Zeros on every side; half the kernel keeps the size when the stride is one.
+    pub padding: usize,
     /// Groups that do not see each other; the number of input channels makes the convolution depthwise.
     pub groups: usize,
     /// Whether a bias is added; not needed before batch normalisation.
@@ -55,12 +57,13 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// A dense convolution without bias.
+    /// A dense convolution without bias, padded by half its kernel.
     pub fn new(channels: usize, kernel: usize, stride: usize) -> Self {
         Self {
             channels,
             kernel,
             stride,
+            padding: kernel / 2,
             groups: 1,
             bias: false,
         }
@@ -156,6 +159,7 @@ impl GraphBuilder {
             channels,
             kernel,
             stride,
+            padding,
             groups,
             bias,
         } = how;
@@ -175,11 +179,11 @@ impl GraphBuilder {
         if bias {
             inputs.push(self.initialiser(&node, "bias", &[channels], 0.0));
         }
-        let attributes = window(kernel, stride, kernel / 2)
+        let attributes = window(kernel, stride, padding)
             .into_iter()
             .chain((groups != 1).then(|| AttributeProto::from_int("group", groups as i64)))
             .collect();
-        let [height, width] = [height, width].map(|d| strided(&d, kernel, stride, kernel / 2));
+        let [height, width] = [height, width].map(|d| strided(&d, kernel, stride, padding));
         let dims = vec![batch, Dim::Fixed(channels), height, width];
         self.push_named(node, "Conv", inputs, attributes, dims)
     }
@@ -216,6 +220,13 @@ impl GraphBuilder {
     /// max(x, 0).
     pub fn relu(&mut self, x: &Value) -> Value {
         self.elementwise("Relu", &[x])
+    }
+
+    /// min(max(x, 0), 6).
+    pub fn relu6(&mut self, x: &Value) -> Value {
+        let [zero, six] = [0.0, 6.0].map(|bound| self.constant(&[], &[bound]));
+        let node = self.next_name("clip");
+        self.push(node, "Clip", &[x, &zero, &six], vec![], x.dims.clone())
     }
 
     /// x * max(0, min(1, x / 6 + 1/2)).
@@ -256,12 +267,23 @@ impl GraphBuilder {
 
     /// The maximum of each window of [N, C, H, W], without padding.
     pub fn max_pool(&mut self, x: &Value, kernel: usize, stride: usize) -> Value {
-        self.pool("MaxPool", x, kernel, stride)
+        self.padded_max_pool(x, kernel, stride, 0)
+    }
+
+    /// The maximum of each window of [N, C, H, W]. What pads it is smaller than every number.
+    pub fn padded_max_pool(
+        &mut self,
+        x: &Value,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Value {
+        self.pool("MaxPool", x, kernel, stride, padding)
     }
 
     /// The mean of each window of [N, C, H, W], without padding.
     pub fn average_pool(&mut self, x: &Value, kernel: usize, stride: usize) -> Value {
-        self.pool("AveragePool", x, kernel, stride)
+        self.pool("AveragePool", x, kernel, stride, 0)
     }
 
     /// The mean over height and width: [N, C, H, W] to [N, C, 1, 1].
@@ -455,15 +477,23 @@ impl GraphBuilder {
         }
     }
 
-    fn pool(&mut self, operator: &str, x: &Value, kernel: usize, stride: usize) -> Value {
+    fn pool(
+        &mut self,
+        operator: &str,
+        x: &Value,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Value {
         let node = self.next_name(&operator.to_lowercase());
         let (batch, channels, height, width) = self.image(&node, x);
-        if kernel == 0 || stride == 0 {
-            self.mistake(&node, "kernel and stride must be positive".into());
+        if kernel == 0 || stride == 0 || padding >= kernel.max(1) {
+            let problem = "kernel and stride must be positive, padding below the kernel";
+            self.mistake(&node, problem.into());
         }
-        let [height, width] = [height, width].map(|d| strided(&d, kernel, stride, 0));
+        let [height, width] = [height, width].map(|d| strided(&d, kernel, stride, padding));
         let dims = vec![batch, Dim::Fixed(channels), height, width];
-        self.push(node, operator, &[x], window(kernel, stride, 0), dims)
+        self.push(node, operator, &[x], window(kernel, stride, padding), dims)
     }
 
     fn elementwise(&mut self, operator: &str, inputs: &[&Value]) -> Value {

@@ -59,7 +59,7 @@ pub enum WeightsError {
     },
     /// The names are not those of a known network.
     #[error(
-        "holds no EfficientNet: neither timm's conv_stem.weight nor torchvision's features.0.0.weight is among its {0} tensors"
+        "holds no EfficientNet, MobileNet, VGG or ResNet of timm or torchvision: none of conv_stem.weight, features.0.0.weight, features.0.weight and conv1.weight is among its {0} tensors"
     )]
     Unknown(usize),
     /// The graph has no trunk.
@@ -180,8 +180,8 @@ fn decode<const N: usize>(bytes: &[u8], element: impl Fn([u8; N]) -> f32) -> Vec
     chunks.iter().map(|&chunk| element(chunk)).collect()
 }
 
-/// Puts the weights of a published EfficientNet, in timm's or torchvision's names, into the trunk of a model. Whatever
-/// stands before the names (`module.`, `model.backbone.`) and the classifier are left out.
+/// Puts the weights of a published EfficientNet, MobileNet, VGG or ResNet, in timm's or torchvision's names, into the
+/// trunk of a model. Whatever stands before the names (`module.`, `model.backbone.`) and the classifier are left out.
 ///
 /// # Errors
 /// When the tensors are not exactly those of the trunk; the model is then as it was.
@@ -190,8 +190,8 @@ pub fn load_trunk(model: &mut Model, tensors: &Tensors) -> Result<(), WeightsErr
     if !has_trunk(model) {
         return Err(WeightsError::NoTrunk);
     }
-    let tensors = tensors.into_iter();
-    let found = tensors.map(|(name, tensor)| (format!("{TRUNK}{name}"), tensor));
+    let found = tensors.iter();
+    let found = found.map(|(name, tensor)| (format!("{TRUNK}{name}"), &**tensor));
     replace(model, found.collect(), |name| name.starts_with(TRUNK))
 }
 

@@ -1,7 +1,8 @@
 //! What the networks are made of: published sizes, names, interfaces.
 
 use agon_model::architecture::{
-    EfficientNet, TRUNK, TricorderModel, TricorderOptions, efficientnet_features, tricorder,
+    ChestModel, ChestOptions, EfficientNet, TRUNK, TricorderModel, TricorderOptions,
+    efficientnet_features, tricorder,
 };
 use agon_model::builder::BuildError;
 use agon_model::inference::{Session, Tensor};
@@ -158,4 +159,117 @@ fn weights_do_not_depend_on_the_image_size() {
     }
     let error = TricorderModel::Balanced.build(&options(512, Some(224)));
     assert!(error.is_err(), "original networks do not resize");
+}
+
+/// Elements of everything that a file of Keras counts: running statistics are among them.
+fn counted(model: ChestModel, options: &ChestOptions) -> usize {
+    model.build(options).unwrap().parameter_count()
+}
+
+#[test]
+fn the_chest_networks_have_the_original_sizes() {
+    let sizes = [
+        (ChestModel::Cnn, 50_469_646),
+        (ChestModel::Vgg, 15_254_350),
+        (ChestModel::Res, 25_700_238),
+        // Keras counts the mean, the variance and the counter of its normalisation: 5,375,665.
+        (ChestModel::Efficient, 5_375_658),
+        (ChestModel::Mobile, 4_292_814),
+    ];
+    for (model, parameters) in sizes {
+        assert_eq!(
+            counted(model, &ChestOptions::default()),
+            parameters,
+            "{model}"
+        );
+    }
+    // The parts: a trunk of the published size, a layer of 1024, a row for each label.
+    let statistics = |model: ChestModel| {
+        let built = model.build(&ChestOptions::default()).unwrap();
+        (
+            built.parameter_count() - built.learned_parameter_count(),
+            part(&built, TRUNK),
+        )
+    };
+    assert_eq!(statistics(ChestModel::Vgg), (0, 14_714_688));
+    assert_eq!(statistics(ChestModel::Res), (53_120, 23_508_032 + 26_560));
+    assert_eq!(statistics(ChestModel::Efficient), (42_016, 4_007_548));
+    assert_eq!(statistics(ChestModel::Mobile), (21_888, 3_206_976));
+    let one = ChestOptions {
+        labels: 1,
+        ..ChestOptions::default()
+    };
+    for model in ChestModel::ALL {
+        let hidden = if model.has_trunk() { 1024 } else { 128 };
+        let saved = counted(model, &ChestOptions::default()) - counted(model, &one);
+        assert_eq!(saved, 13 * (hidden + 1), "{model}");
+    }
+}
+
+#[test]
+fn every_chest_network_is_accepted_and_answers_with_independent_probabilities() {
+    let options = ChestOptions {
+        image_size: 64,
+        labels: 3,
+        dropout: Some(0.2),
+    };
+    for model in ChestModel::ALL {
+        assert_eq!(model.name().to_uppercase().parse(), Ok(model));
+        let mut built = model.build(&options).unwrap();
+        built.strip_training();
+        // A network of zeros would answer one half whatever it is shown.
+        let classifier = "head.classifier.bias";
+        let mut tensors = built.graph_mut().initializer.iter_mut();
+        let bias = tensors.find(|tensor| tensor.name == classifier).unwrap();
+        bias.set_f32(&[3.0, 0.0, 2.0]).unwrap();
+        let bytes = built.to_bytes();
+        inspect(&bytes, &Limits::default()).unwrap();
+        let session = Session::load(bytes).unwrap();
+        for batch in [1, 3] {
+            let image = Tensor {
+                shape: vec![batch, 3, 64, 64],
+                data: (0..batch * 3 * 64 * 64)
+                    .map(|i| (i % 97) as f32 / 96.0)
+                    .collect(),
+            };
+            let output = session.run(&[image]).unwrap();
+            assert_eq!(output.shape, [batch, 3], "{model}");
+            for row in output.data.chunks(3) {
+                assert!(row.iter().all(|p| (0.0..=1.0).contains(p)), "{model}");
+                assert!(row[0] > 0.9 && row[2] > 0.8, "{model}: {row:?}");
+            }
+        }
+    }
+    let error = "vit".parse::<ChestModel>().unwrap_err();
+    assert!(error.to_string().contains("mobile"), "{error}");
+    for refused in [
+        ChestOptions {
+            image_size: 16,
+            ..options
+        },
+        ChestOptions {
+            labels: 0,
+            ..options
+        },
+        ChestOptions {
+            image_size: 2048,
+            ..options
+        },
+    ] {
+        let error = ChestModel::Mobile.build(&refused).unwrap_err();
+        assert!(matches!(error, BuildError::Invalid { .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_chest_networks_take_the_size_that_is_judged() {
+    for model in ChestModel::ALL {
+        let built = model.build(&ChestOptions::default()).unwrap();
+        let [image] = built.inputs().try_into().unwrap();
+        let batch = || Dim::Named("batch".into());
+        let side = Dim::Fixed(224);
+        assert_eq!(image.dims, [batch(), Dim::Fixed(3), side.clone(), side]);
+        let [output] = built.outputs().try_into().unwrap();
+        assert_eq!(output.dims, [batch(), Dim::Fixed(14)]);
+    }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use agon_model::architecture::{
-    EfficientNet, Stage, TRUNK, TricorderModel, TricorderOptions, efficientnet_features,
+    ChestModel, ChestOptions, EfficientNet, Stage, TRUNK, TricorderModel, TricorderOptions,
+    efficientnet_features,
 };
 use agon_model::half_precision::{self, HalfError};
 use agon_model::inference::{Session, Tensor};
 use agon_model::split::split;
-use agon_model::weights::{Tensors, WeightsError, load_trunk, read, transfer};
+use agon_model::weights::{Stored, Tensors, WeightsError, load_trunk, read, transfer};
 use agon_model::{Dim, Model};
 
 const TIMM: &[u8] = include_bytes!("fixtures/efficientnet/timm.safetensors");
@@ -340,4 +341,108 @@ fn weights_move_between_image_sizes_and_from_a_part_to_the_whole() {
         Err(WeightsError::Mismatch { .. })
     ));
     assert_eq!(other, before);
+}
+
+/// A file with a library's names for the trunk of one of our networks, numbers of its own in each tensor. Torchvision
+/// and timm call every tensor alike but those of the batch normalisations.
+fn published(model: &Model, classifier: &str, biased: bool) -> Tensors {
+    let mut tensors = Tensors::new();
+    for (number, tensor) in model.graph().initializer.iter().enumerate() {
+        let Some(name) = tensor.name.strip_prefix(TRUNK) else {
+            continue;
+        };
+        let dims = tensor.shape().unwrap();
+        let is_norm = ["bn", "downsample.1"]
+            .iter()
+            .any(|norm| name.contains(norm));
+        if !biased && !is_norm && name.ends_with(".bias") {
+            continue;
+        }
+        let name = match name.rsplit_once('.') {
+            Some((module, "scale")) => format!("{module}.weight"),
+            Some((module, "mean")) => format!("{module}.running_mean"),
+            Some((module, "var")) => format!("{module}.running_var"),
+            _ => name.to_owned(),
+        };
+        let count: usize = dims.iter().product();
+        let data = vec![1.0 + number as f32 / 1024.0; count];
+        tensors.insert(name, Stored { dims, data });
+    }
+    let last = Stored {
+        dims: vec![2, 2],
+        data: vec![0.5; 4],
+    };
+    tensors.insert(format!("{classifier}.weight"), last);
+    tensors
+}
+
+#[test]
+fn published_weights_fit_the_trunks_of_the_chest_networks() {
+    let options = ChestOptions {
+        image_size: 32,
+        ..ChestOptions::default()
+    };
+    // Names as they stand in the libraries' files: the first, some inside, and how many there are.
+    let libraries: [(ChestModel, &str, bool, usize, &[&str]); 3] = [
+        (
+            ChestModel::Vgg,
+            "classifier.0",
+            true,
+            26,
+            &[
+                "features.0.weight",
+                "features.10.bias",
+                "features.28.weight",
+            ],
+        ),
+        (
+            ChestModel::Res,
+            "fc",
+            false,
+            265,
+            &[
+                "conv1.weight",
+                "bn1.running_var",
+                "layer1.0.downsample.1.running_mean",
+                "layer3.5.conv2.weight",
+                "layer4.2.bn3.weight",
+            ],
+        ),
+        (
+            ChestModel::Mobile,
+            "classifier",
+            false,
+            135,
+            &[
+                "conv_stem.weight",
+                "blocks.0.0.conv_dw.weight",
+                "blocks.3.5.bn2.running_var",
+                "blocks.4.1.conv_pw.weight",
+            ],
+        ),
+    ];
+    for (network, classifier, biased, count, names) in libraries {
+        let mut model = network.build(&options).unwrap();
+        let file = published(&model, classifier, biased);
+        assert_eq!(file.len(), count + 1, "{network}");
+        for name in names {
+            assert!(file.contains_key(*name), "{network}: {name}");
+        }
+        let prefixed = file
+            .iter()
+            .map(|(name, tensor)| (format!("module.{name}"), tensor.clone()));
+        load_trunk(&mut model, &prefixed.collect()).unwrap();
+        for tensor in &model.graph().initializer {
+            let values = tensor.to_f32().unwrap();
+            let is_loaded = values.iter().all(|&value| value >= 1.0);
+            let is_bias = tensor.name.ends_with(".bias") && !tensor.name.contains("bn");
+            if tensor.name.starts_with(TRUNK) && !(is_bias && !biased) {
+                assert!(is_loaded, "{network}: {}", tensor.name);
+            }
+        }
+        // Of another network nothing fits.
+        let mut other = ChestModel::Efficient.build(&options).unwrap();
+        let error = load_trunk(&mut other, &file).unwrap_err();
+        assert!(matches!(error, WeightsError::Mismatch { .. }), "{error}");
+    }
 }

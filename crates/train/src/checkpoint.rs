@@ -77,6 +77,8 @@ pub struct Policy {
     pub keep: Option<usize>,
     /// After so much time the latest is written within an epoch too.
     pub interval: Duration,
+    /// After so many steps of an epoch it is written too.
+    pub every_steps: Option<usize>,
 }
 
 impl Default for Policy {
@@ -86,6 +88,7 @@ impl Default for Policy {
             every_epochs: None,
             keep: None,
             interval: Duration::from_secs(300),
+            every_steps: None,
         }
     }
 }
@@ -174,6 +177,8 @@ pub enum OnOtherRun {
     Refuse,
     /// Delete them and start from the beginning.
     StartAnew,
+    /// Delete them and start from the beginning, even if they are of this run.
+    Restart,
 }
 
 impl Store {
@@ -215,6 +220,10 @@ impl Store {
         shape: &Weights,
         on_other_run: OnOtherRun,
     ) -> Result<Option<State>, CheckpointError> {
+        if on_other_run == OnOtherRun::Restart {
+            self.clear()?;
+            return Ok(None);
+        }
         for name in [LATEST, PREVIOUS] {
             let path = self.directory.join(name);
             if !path.exists() {
@@ -236,7 +245,7 @@ impl Store {
                             differences: differences(&header.fingerprint, &self.fingerprint),
                         });
                     }
-                    OnOtherRun::StartAnew => {
+                    OnOtherRun::StartAnew | OnOtherRun::Restart => {
                         self.clear()?;
                         return Ok(None);
                     }

@@ -14,7 +14,7 @@ pub struct Array {
 pub struct Batch {
     /// One array per input of the model, in the model's order; the first dimension counts the samples.
     pub inputs: Vec<Array>,
-    /// The class of each sample.
+    /// The class of each sample, or the set of its labels.
     pub labels: Vec<usize>,
 }
 
@@ -30,7 +30,8 @@ pub trait Examples: Send + Sync {
     /// The number of samples.
     fn len(&self) -> usize;
 
-    /// The class of a sample; `index` is below [`len`](Self::len).
+    /// The class of a sample, or the set of its labels as the bits of a number
+    /// ([`Loss::is_multi_label`](crate::loss::Loss::is_multi_label)); `index` is below [`len`](Self::len).
     fn label(&self, index: usize) -> usize;
 
     /// The samples of these indices, in this order. With a seed they are augmented, differently for every seed;

@@ -1,8 +1,9 @@
 //! Weights into the file, checked in the runtime that will judge it.
 
-use agon_model::Model;
+use agon_model::half_precision::{self, HalfError};
 use agon_model::inference::{LoadError, RunError, Session, Tensor};
 use agon_model::proto::TensorError;
+use agon_model::{MAX_BYTES, Model};
 
 use crate::engine::{Engine, ExecuteError};
 use crate::examples::Batch;
@@ -23,6 +24,9 @@ pub enum ExportError {
     /// A weight does not fit its place.
     #[error("export: {0}")]
     Tensor(#[from] TensorError),
+    /// The file would be too large, and its weights do not fit 16 bits.
+    #[error("export: {0}")]
+    Half(#[from] HalfError),
     /// The graph has no place for a weight.
     #[error("export: the graph has no initialiser {0:?}")]
     MissingTensor(String),
@@ -57,7 +61,8 @@ pub enum ExportError {
 /// The bytes of the model with these weights and without what exists only for training.
 ///
 /// The judging runtime runs the bytes on `batch`, and every output agrees within [`TOLERANCE`] with the network in
-/// evaluation mode.
+/// evaluation mode. A file of more than [`MAX_BYTES`], which nobody would read, gets weights of 16 bits; it is compared
+/// with the network of the rounded weights.
 ///
 /// # Errors
 /// See [`ExportError`].
@@ -66,7 +71,15 @@ pub fn export(model: &Model, weights: &Weights, batch: Batch) -> Result<Vec<u8>,
     let mut finished = model.clone();
     write_back(&mut finished, &program, weights)?;
     finished.strip_training();
-    let bytes = finished.to_bytes();
+    let mut bytes = finished.to_bytes();
+    let mut rounded = None;
+    if bytes.len() as u64 > MAX_BYTES {
+        finished = half_precision::store(&finished)?;
+        bytes = finished.to_bytes();
+        rounded = Some(Program::compile(&half_precision::restore(&finished)?)?.1);
+    }
+    drop(finished);
+    let weights = rounded.as_ref().unwrap_or(weights);
 
     let session = Session::load(bytes.clone())?;
     let tensors: Vec<Tensor> = batch

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use agon_model::digest::Digest;
 use agon_model::{Dim, Model};
@@ -82,7 +82,7 @@ pub struct Predictions {
     pub classes: usize,
     /// One row of `classes` outputs per sample, row-major.
     pub probabilities: Vec<f32>,
-    /// The true class of each sample.
+    /// The true class of each sample, or the set of its labels.
     pub labels: Vec<usize>,
 }
 
@@ -282,7 +282,7 @@ pub fn fit(
     };
     let mut saver = Saver {
         store: &store,
-        interval: checkpoints.policy.interval,
+        policy: checkpoints.policy,
         saved: Instant::now(),
     };
     while state.history.len() < options.epochs && !is_out_of_patience(&state.history, options) {
@@ -360,13 +360,17 @@ fn is_out_of_patience(history: &[EpochRecord], options: &FitOptions) -> bool {
     since >= patience
 }
 
-/// The loss of predictions. It is taken of the logarithms of the probabilities, which are logits of the same softmax.
+/// The loss of predictions. It is taken of the logarithms of the probabilities, which are logits of the same softmax, or
+/// of the logarithms of their odds.
 fn selection_loss(predictions: &Predictions, loss: &Loss) -> f64 {
-    let logits: Vec<f32> = predictions
-        .probabilities
-        .iter()
-        .map(|p| p.max(f32::MIN_POSITIVE).ln())
-        .collect();
+    let logit = |&p: &f32| match loss.is_multi_label() {
+        true => {
+            let p = p.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
+            (p / (1.0 - p)).ln()
+        }
+        false => p.max(f32::MIN_POSITIVE).ln(),
+    };
+    let logits: Vec<f32> = predictions.probabilities.iter().map(logit).collect();
     let targets = Targets::new(loss, predictions.classes, &predictions.labels);
     targets.judge(&logits).0
 }
@@ -374,13 +378,15 @@ fn selection_loss(predictions: &Predictions, loss: &Loss) -> f64 {
 /// Saves now and then within an epoch.
 struct Saver<'a> {
     store: &'a Store,
-    interval: Duration,
+    policy: Policy,
     saved: Instant,
 }
 
 impl Saver<'_> {
     fn save_if_due(&mut self, state: &State) -> Result<(), CheckpointError> {
-        if self.saved.elapsed() >= self.interval {
+        let every = self.policy.every_steps;
+        let is_counted = every.is_some_and(|every| every > 0 && state.step.is_multiple_of(every));
+        if is_counted || self.saved.elapsed() >= self.policy.interval {
             self.store.save(state)?;
             self.saved = Instant::now();
         }
@@ -411,7 +417,18 @@ fn checked_labels(
     if labels.is_empty() {
         return Err(FitError::Examples(format!("there are no {part} samples")));
     }
-    if let Some(index) = labels.iter().position(|&label| label >= classes) {
+    let is_multi_label = options.loss.is_multi_label();
+    if is_multi_label && classes >= usize::BITS as usize {
+        return Err(FitError::Examples(format!(
+            "the model has {classes} labels; sets of fewer than {} can be learnt",
+            usize::BITS
+        )));
+    }
+    let is_unknown = |label: usize| match is_multi_label {
+        true => label >> classes != 0,
+        false => label >= classes,
+    };
+    if let Some(index) = labels.iter().position(|&label| is_unknown(label)) {
         let label = labels[index];
         return Err(FitError::Examples(format!(
             "{part} sample {index} has class {label}; the model has {classes}"
@@ -424,6 +441,7 @@ fn checked_labels(
     let of_loss = [
         options.loss.class_weights.len(),
         options.loss.f1_weights.len(),
+        options.loss.positive_weights.len(),
     ];
     for weights in of_loss.into_iter().chain([sampler]) {
         if weights != 0 && weights != classes {

@@ -1,7 +1,7 @@
 //! What is minimised, over plain buffers: an engine hands over logits and is given their gradient, so that every engine
 //! minimises the same.
 //!
-//! A [`Loss`] is a sum of three parts, each with its share:
+//! A [`Loss`] for samples of one class each is a sum of three parts, each with its share:
 //!
 //! - cross-entropy with class weights and label smoothing, as PyTorch's `CrossEntropyLoss` computes it: with
 //!   a_c = (1 - s) w_y \[c = y\] + s w_c / C, the sum over samples and classes of -a_c log p_c, divided by the sum of the
@@ -9,6 +9,12 @@
 //! - focal loss (Lin et al. 2017): the mean over samples of -w_y (1 - p_y)^2 log(p_y) / 4;
 //! - soft F1: 1 - sum(v_c F1_c) / sum(v_c), where F1 is computed from probabilities in place of counts. It sees the
 //!   samples of one shard and not those of the whole batch.
+//!
+//! For samples that have any number of labels it is binary cross-entropy alone: the mean over samples and labels of
+//! -(w_c y log q + (1 - y) log(1 - q)), q = sigmoid(z_c + ln w_c), with y smoothed to (1 - s) y + s / 2. With weights of
+//! one it is PyTorch's `BCEWithLogitsLoss`. A weight w_c makes a positive label count so often; what it is minimised by
+//! is odds w_c times the true ones, and the added ln w_c (logit adjustment, Menon et al. 2021) takes that off the
+//! network's own answer, which so stays the probability that it is judged as.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +41,13 @@ pub struct Loss {
     pub f1_weights: Vec<f32>,
     /// Whether a class without a sample counts in soft F1, with an F1 of nought.
     pub counts_absent: bool,
+    /// The share of binary cross-entropy. Above nought a sample's label is the set of its labels: the bit of value 2^c
+    /// says whether it has label c.
+    #[serde(default)]
+    pub binary_cross_entropy: f32,
+    /// One weight per label for those that a sample has, in binary cross-entropy; none for equal weights.
+    #[serde(default)]
+    pub positive_weights: Vec<f32>,
 }
 
 impl Default for Loss {
@@ -48,11 +61,32 @@ impl Default for Loss {
             class_weights: Vec::new(),
             f1_weights: Vec::new(),
             counts_absent: true,
+            binary_cross_entropy: 0.0,
+            positive_weights: Vec::new(),
         }
     }
 }
 
 impl Loss {
+    /// Plain binary cross-entropy, for samples with any number of labels.
+    pub fn binary() -> Self {
+        Self {
+            cross_entropy: 0.0,
+            binary_cross_entropy: 1.0,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a sample's label is a set of labels.
+    pub fn is_multi_label(&self) -> bool {
+        self.binary_cross_entropy > 0.0
+    }
+
+    fn positive_weight(&self, label: usize) -> f64 {
+        let weight = self.positive_weights.get(label);
+        weight.map_or(1.0, |&weight| f64::from(weight))
+    }
+
     fn class_weight(&self, label: usize) -> f64 {
         self.class_weights
             .get(label)
@@ -65,13 +99,16 @@ impl Loss {
             .map_or(1.0, |&weight| f64::from(weight))
     }
 
-    /// The sum of the class weights of some labels.
+    /// The sum of the class weights of some labels; their number where they are sets.
     pub fn total_weight(&self, labels: &[usize]) -> f64 {
+        if self.is_multi_label() {
+            return labels.len() as f64;
+        }
         labels.iter().map(|&label| self.class_weight(label)).sum()
     }
 }
 
-/// What some samples of a batch should have been taken for. All labels are below the number of classes.
+/// What some samples of a batch should have been taken for. All labels are below the number of classes, or sets of such.
 #[derive(Clone, Debug)]
 pub struct Targets<'a> {
     loss: &'a Loss,
@@ -128,9 +165,17 @@ impl<'a> Targets<'a> {
 
     /// The loss of logits [samples, classes], row-major, and its derivative by each.
     pub fn judge(&self, logits: &[f32]) -> (f64, Vec<f32>) {
-        let rows: Vec<Row> = logits.chunks_exact(self.classes).map(Row::new).collect();
         let mut gradient = vec![0.0; logits.len()];
         let mut sum = 0.0;
+        if self.loss.is_multi_label() {
+            for reading in &self.readings {
+                let share = f64::from(self.loss.binary_cross_entropy) * reading.share;
+                sum += self.binary_cross_entropy(reading, logits, share, &mut gradient);
+            }
+            let gradient = gradient.into_iter().map(|value| value as f32);
+            return (sum, gradient.collect());
+        }
+        let rows: Vec<Row> = logits.chunks_exact(self.classes).map(Row::new).collect();
         for reading in &self.readings {
             let [entropy, focal, f1] =
                 [self.loss.cross_entropy, self.loss.focal, self.loss.soft_f1]
@@ -149,6 +194,36 @@ impl<'a> Targets<'a> {
             sum,
             gradient.into_iter().map(|value| value as f32).collect(),
         )
+    }
+
+    fn binary_cross_entropy(
+        &self,
+        reading: &Reading,
+        logits: &[f32],
+        share: f64,
+        gradient: &mut [f64],
+    ) -> f64 {
+        let share = share / (self.batch * self.classes) as f64;
+        let smoothing = f64::from(self.loss.label_smoothing);
+        let mut sum = 0.0;
+        for ((row, &labels), gradient) in logits
+            .chunks_exact(self.classes)
+            .zip(&reading.labels)
+            .zip(gradient.chunks_exact_mut(self.classes))
+        {
+            for (label, (&logit, gradient)) in row.iter().zip(gradient).enumerate() {
+                let weight = self.loss.positive_weight(label);
+                let has = f64::from(u8::from(labels >> label & 1 == 1));
+                let wanted = (1.0 - smoothing) * has + smoothing / 2.0;
+                let adjusted = f64::from(logit) + weight.ln();
+                // -log(1 - q) and -log(q), neither of which overflows.
+                let (against, towards) = (softplus(adjusted), softplus(-adjusted));
+                sum += weight * wanted * towards + (1.0 - wanted) * against;
+                let q = (-towards).exp();
+                *gradient += share * ((1.0 - wanted) * q - weight * wanted * (1.0 - q));
+            }
+        }
+        share * sum
     }
 
     fn cross_entropy(
@@ -260,6 +335,11 @@ impl<'a> Targets<'a> {
     }
 }
 
+/// log(1 + e^x).
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
 /// One sample's softmax.
 struct Row {
     probabilities: Vec<f64>,
@@ -344,6 +424,88 @@ mod tests {
         }
     }
 
+    /// Sets of labels: the fourth label alone, none, all, two, one.
+    const SETS: [usize; 5] = [0b1000, 0, 0b1111, 0b0101, 0b0001];
+
+    fn binary_losses() -> [Loss; 3] {
+        let weighted = Loss {
+            positive_weights: vec![3.0, 1.0, 2.0, 0.5],
+            ..Loss::binary()
+        };
+        let smoothed = Loss {
+            label_smoothing: 0.1,
+            ..weighted.clone()
+        };
+        [Loss::binary(), weighted, smoothed]
+    }
+
+    #[test]
+    fn gradients_of_binary_cross_entropy_are_its_slopes() {
+        for loss in binary_losses() {
+            for targets in [
+                Targets::new(&loss, CLASSES, &SETS),
+                Targets::of_shard(&loss, CLASSES, 12)
+                    .with(0.3, &SETS, 12.0)
+                    .with(0.7, &[1, 2, 3, 0, 9], 12.0),
+            ] {
+                let (_, gradient) = targets.judge(&logits());
+                for index in 0..gradient.len() {
+                    let at = |change: f32| {
+                        let mut logits = logits();
+                        logits[index] += change;
+                        targets.judge(&logits).0
+                    };
+                    let slope = (at(1e-3) - at(-1e-3)) / 2e-3;
+                    let difference = (slope - f64::from(gradient[index])).abs();
+                    assert!(difference < 1e-5, "{loss:?} {index}: {slope}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn binary_cross_entropy_is_the_mean_over_samples_and_labels() {
+        let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let logits = [2.0, -1.0, 0.5, 1.0];
+        let of = |targets: [f64; 4]| {
+            let entropy =
+                |(&z, y): (&f64, f64)| -(y * sigmoid(z).ln() + (1.0 - y) * (1.0 - sigmoid(z)).ln());
+            logits.iter().zip(targets).map(entropy).sum::<f64>() / 4.0
+        };
+        let single = logits.map(|z| z as f32);
+        let loss = Loss::binary();
+        let (have, _) = Targets::new(&loss, 2, &[0b01, 0b11]).judge(&single);
+        assert!((have - of([1.0, 0.0, 1.0, 1.0])).abs() < 1e-12, "{have}");
+        let smoothed = Loss {
+            label_smoothing: 0.2,
+            ..loss
+        };
+        let (have, _) = Targets::new(&smoothed, 2, &[0b01, 0b11]).judge(&single);
+        assert!((have - of([0.9, 0.1, 0.9, 0.9])).abs() < 1e-6, "{have}");
+    }
+
+    /// Of a hundred equal samples five have the label: whatever a positive one weighs, odds of 5 to 95 are best.
+    #[test]
+    fn weights_do_not_move_what_is_best() {
+        let labels: Vec<usize> = (0..100).map(|index| usize::from(index % 20 == 0)).collect();
+        for weight in [1.0, 4.0, 19.0] {
+            let loss = Loss {
+                positive_weights: vec![weight],
+                ..Loss::binary()
+            };
+            let slope = |logit: f32| -> f32 {
+                let (_, gradient) = Targets::new(&loss, 1, &labels).judge(&[logit; 100]);
+                gradient.iter().sum()
+            };
+            let best = (5.0f32 / 95.0).ln();
+            assert!(slope(best).abs() < 1e-6, "{weight}");
+            assert!(
+                slope(best - 0.1) < 0.0 && slope(best + 0.1) > 0.0,
+                "{weight}"
+            );
+        }
+    }
+
     #[test]
     fn cross_entropy_is_that_of_the_usual_library() {
         // torch.nn.CrossEntropyLoss(weight=[1, 3], label_smoothing=0.1) of [[2, -1], [0.5, 1]] and [0, 1], in digits:
@@ -411,12 +573,26 @@ mod tests {
         }
         assert!((sum - whole).abs() < 1e-12);
         assert_eq!(joined, gradient);
+        let loss = &binary_losses()[2];
+        let (whole, _) = Targets::new(loss, CLASSES, &SETS).judge(&logits());
+        let shard = |sets: &[usize], logits: &[f32]| {
+            let targets = Targets::of_shard(loss, CLASSES, SETS.len());
+            targets
+                .with(1.0, sets, loss.total_weight(&SETS))
+                .judge(logits)
+                .0
+        };
+        let (first, rest) = (2 * CLASSES, &logits()[2 * CLASSES..]);
+        let sum = shard(&SETS[..2], &logits()[..first]) + shard(&SETS[2..], rest);
+        assert!((sum - whole).abs() < 1e-12);
     }
 
     #[test]
     fn a_hopeless_answer_has_a_finite_loss() {
-        for loss in losses() {
-            let (value, gradient) = Targets::new(&loss, 2, &[0]).judge(&[-200.0, 200.0]);
+        for loss in losses().into_iter().chain(binary_losses()) {
+            // As a set, the label is the first of the two as well.
+            let label = usize::from(loss.is_multi_label());
+            let (value, gradient) = Targets::new(&loss, 2, &[label]).judge(&[-200.0, 200.0]);
             assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()));
         }
     }

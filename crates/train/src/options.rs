@@ -213,9 +213,10 @@ impl FitOptions {
             cross_entropy,
             focal,
             soft_f1,
+            binary_cross_entropy,
             ..
         } = self.loss;
-        let shares = [cross_entropy, focal, soft_f1];
+        let shares = [cross_entropy, focal, soft_f1, binary_cross_entropy];
         let ok = shares
             .iter()
             .all(|share| share.is_finite() && *share >= 0.0)
@@ -226,8 +227,25 @@ impl FitOptions {
             format!("{shares:?}"),
             "its shares must be numbers from 0 up, and one above 0",
         )?;
+        let of_classes = cross_entropy + focal + soft_f1;
+        check(
+            binary_cross_entropy == 0.0 || of_classes == 0.0,
+            "loss",
+            format!("{shares:?}"),
+            "a sample's label is one class or a set of labels, so binary cross-entropy goes with no other",
+        )?;
+        check(
+            !self.loss.is_multi_label() || self.sampler == Sampler::Uniform,
+            "sampler",
+            format!("{:?}", self.sampler),
+            "samples with sets of labels are drawn uniformly; positive weights balance",
+        )?;
         let class_weights = self.loss.class_weights.iter();
-        for weight in class_weights.chain(&self.loss.f1_weights) {
+        let positive_weights = self.loss.positive_weights.iter();
+        for weight in class_weights
+            .chain(&self.loss.f1_weights)
+            .chain(positive_weights)
+        {
             let ok = weight.is_finite() && *weight > 0.0;
             check(
                 ok,
@@ -409,6 +427,23 @@ mod tests {
         };
         let loss = weightless;
         assert_eq!(refused(FitOptions { loss, ..base() }), "loss");
+        let both = Loss {
+            cross_entropy: 0.5,
+            ..Loss::binary()
+        };
+        assert_eq!(
+            refused(FitOptions {
+                loss: both,
+                ..base()
+            }),
+            "loss"
+        );
+        let balanced = FitOptions {
+            loss: Loss::binary(),
+            sampler: Sampler::Balanced { exponent: 0.5 },
+            ..base()
+        };
+        assert_eq!(refused(balanced), "sampler");
         let mixup = Some(0.0);
         assert_eq!(refused(FitOptions { mixup, ..base() }), "mixup");
         assert_eq!(base().validate(), Ok(()));

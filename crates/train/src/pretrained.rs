@@ -28,8 +28,8 @@ pub enum PretrainedError {
     },
 }
 
-/// Puts the weights of a safetensors file or PyTorch checkpoint of timm's or torchvision's EfficientNet into the trunk
-/// of a model.
+/// Puts the weights of a safetensors file or PyTorch checkpoint of one of timm's or torchvision's networks into the
+/// trunk of a model ([`weights::load_trunk`]).
 ///
 /// # Errors
 /// When the file cannot be read, is larger than [`MAX_BYTES`], or its tensors are not exactly the trunk's; the model

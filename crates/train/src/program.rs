@@ -36,7 +36,7 @@ pub struct Program {
     pub steps: Vec<Step>,
     /// How many of the steps lead to the logits.
     pub training_steps: usize,
-    /// The slot the loss is computed from: the input of a final softmax, otherwise the output.
+    /// The slot the loss is computed from: the input of a final softmax or sigmoid, otherwise the output.
     pub logits: usize,
     /// The slot of the graph's output.
     pub output: usize,
@@ -597,11 +597,14 @@ impl<'a> Compiler<'a> {
         Ok((program, self.weights))
     }
 
-    /// The input of the softmax that produces the output, or the output itself.
+    /// The input of the softmax or sigmoid that produces the output, or the output itself.
     fn logits(&self, output: usize) -> usize {
         let producer = self.steps.iter().find(|step| step.output == output);
         match producer.map(|step| (&step.operation, step.inputs.first())) {
-            Some((Operation::Softmax { .. }, Some(Some(input)))) => input.slot,
+            Some((
+                Operation::Softmax { .. } | Operation::Unary(Unary::Sigmoid),
+                Some(Some(input)),
+            )) => input.slot,
             _ => output,
         }
     }

@@ -1,8 +1,8 @@
-//! The tricorder networks in the executor: they agree with the judging runtime, learn, and can be frozen.
+//! The networks of the competitions in the executor: they agree with the judging runtime, learn, and can be frozen.
 
 mod common;
 
-use agon_model::architecture::{TRUNK, TricorderModel, TricorderOptions};
+use agon_model::architecture::{ChestModel, ChestOptions, TRUNK, TricorderModel, TricorderOptions};
 use agon_model::builder::GraphBuilder;
 use agon_model::proto::{AttributeProto, TensorProto};
 use agon_model::split::split;
@@ -106,6 +106,54 @@ fn agree(networks: &[TricorderModel]) {
         let labels = vec![0; 3];
         if let Err(error) = export(&model, &weights, Batch { inputs, labels }) {
             panic!("{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_chest_networks_learn_and_agree_with_the_judging_runtime() {
+    for network in ChestModel::ALL {
+        let options = ChestOptions {
+            image_size: 64,
+            labels: 3,
+            dropout: None,
+        };
+        let mut model = network.build(&options).unwrap();
+        initialise(&mut model, 3).unwrap();
+        let (program, mut weights) = Program::compile(&model).unwrap();
+        disturb(&program, &mut weights);
+        let image = vec![inputs(64).swap_remove(0)];
+        let engine = Engine::new(&program);
+        let output = engine.evaluate(&weights, image.clone()).unwrap();
+        assert_eq!(output.shape, [3, 3], "{network}");
+        let apart = output
+            .data
+            .iter()
+            .any(|p| (p - output.data[0]).abs() > 1e-3);
+        assert!(apart, "{network}: {:?}", output.data);
+        let loss = Loss::binary();
+        let targets = Targets::new(&loss, 3, &[0b001, 0b110, 0]);
+        let masks = &mut ChaCha8Rng::seed_from_u64(0);
+        let gradient = engine.gradient(&weights, image.clone(), &targets, masks);
+        let gradient = gradient.unwrap();
+        // The logits are what the sigmoid is taken of: the loss is near that of one half.
+        assert!(
+            (0.2..2.0).contains(&gradient.loss),
+            "{network}: {}",
+            gradient.loss
+        );
+        for (parameter, gradient) in program.parameters.iter().zip(&gradient.parameters) {
+            let learns = gradient.iter().any(|&g| g != 0.0);
+            // Normalisation takes a bias before it away again, all but the rounding.
+            let counts = parameter.role.decays();
+            assert!(learns || !counts, "{network}: {}", parameter.name);
+        }
+        let batch = Batch {
+            inputs: image,
+            labels: vec![0; 3],
+        };
+        if let Err(error) = export(&model, &weights, batch) {
+            panic!("{network}: {error}");
         }
     }
 }

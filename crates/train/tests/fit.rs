@@ -263,6 +263,7 @@ fn rich() -> FitOptions {
             class_weights: vec![3.0, 2.0, 1.0],
             f1_weights: vec![3.0, 2.0, 1.0],
             counts_absent: true,
+            ..Loss::default()
         },
         mixup: Some(0.4),
         sampler: Sampler::Weighted {

@@ -1,16 +1,17 @@
 //! `agon data list`, `download` and `verify`.
 
-use crate::args::{Download, SourceName, Verify};
+use super::environment::DotEnv;
+use crate::args::{DataSubnet, Download, SourceName, Verify};
 use crate::commands::session::{document, table};
 use crate::commands::train::download::Section;
 use crate::failure::Failure;
 use crate::printer::{Printer, result};
 use agon_dataset::skin::{self, verify as images};
 use agon_dataset::source::{
-    Access, CATALOGUE, DataSet, Origin, Outcome, Progress, Selection, Settings, SourceError, Step,
-    Watch, fetch, steps, verify as compare,
+    Access, CATALOGUE, CHEST, DataSet, Origin, Outcome, Progress, Selection, Settings, SourceError,
+    Step, Watch, fetch, steps, verify as compare,
 };
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -23,9 +24,40 @@ const PAUSE: Duration = Duration::from_millis(500);
 const OUTPUT: &str = "datasets";
 const MEGABYTE: u64 = 1_000_000;
 
-pub fn list(source: SourceName, is_json: bool) -> Result<(), Failure> {
+/// The variable with another repository for the data of healthcare, as in the original.
+const LINK: &str = "DATASET_LINK";
+
+/// The data sets of a competition. Those of healthcare come from where the environment or `.env` says.
+fn catalogue(subnet: DataSubnet, environment: &DotEnv) -> Result<Vec<DataSet>, Failure> {
+    let link = match subnet {
+        DataSubnet::Tricorder => return Ok(CATALOGUE.to_vec()),
+        DataSubnet::Healthcare => environment.variable(&process, LINK),
+    };
+    let linked = |set: &DataSet| match &link {
+        Some(link) => set.linked(link),
+        None => Ok(*set),
+    };
+    let sets: Result<Vec<DataSet>, _> = CHEST.iter().map(linked).collect();
+    sets.context(LINK).map_err(Failure::User)
+}
+
+/// The process's own variables.
+fn process(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What a competition's users have in `.env`. The file means nothing to the others.
+fn environment(subnet: DataSubnet) -> Result<DotEnv, Failure> {
+    match subnet {
+        DataSubnet::Tricorder => Ok(DotEnv::default()),
+        DataSubnet::Healthcare => DotEnv::read(Path::new(".env")).map_err(Failure::User),
+    }
+}
+
+pub fn list(subnet: DataSubnet, source: SourceName, is_json: bool) -> Result<(), Failure> {
     let is_of = |set: &&DataSet| source.kind().is_none_or(|kind| kind == set.kind());
-    let sets: Vec<&DataSet> = CATALOGUE.iter().filter(is_of).collect();
+    let catalogue = catalogue(subnet, &environment(subnet)?)?;
+    let sets: Vec<&DataSet> = catalogue.iter().filter(is_of).collect();
     if is_json {
         return Ok(result(&document(json!({ "datasets": sets })).to_string())?);
     }
@@ -65,11 +97,20 @@ pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
             false => named.collect(),
         },
         kind: options.source.and_then(SourceName::kind),
-        all: options.all || options.source == Some(SourceName::All),
+        all: options.all
+            || options.source == Some(SourceName::All)
+            // There is only one.
+            || (options.subnet == DataSubnet::Healthcare && !is_named),
     };
-    let sets = selection.resolve().map_err(Failure::user)?;
+    let environment = environment(options.subnet)?;
+    let catalogue = catalogue(options.subnet, &environment)?;
+    let sets = selection.resolve(&catalogue).map_err(Failure::user)?;
     let home = std::env::home_dir();
-    let variable = |name: &str| std::env::var(name).ok();
+    // What other programs call a token is told to nobody who is not meant.
+    let variable = |name: &str| match options.subnet {
+        DataSubnet::Tricorder => process(name),
+        DataSubnet::Healthcare => environment.variable(&process, name),
+    };
     let access = Access::from_environment(&variable, home.as_deref()).map_err(failure)?;
     if options.dry_run {
         return plan(&output_dir, options.json, &sets, &access);
@@ -101,7 +142,7 @@ pub fn run(options: &Download, stop: &AtomicBool) -> Result<(), Failure> {
     for set in sets {
         match fetch(set, &access, &settings, &watch) {
             Ok(outcome) => {
-                tell(&printer, set, &outcome);
+                tell(&printer, options.subnet, set, &outcome);
                 outcomes.push(json!({ "dataset": set.key, "result": outcome }));
             }
             // The other sets are not to blame.
@@ -155,12 +196,13 @@ fn plan(
     Ok(result(&table(["key", "state", "about", "from"], rows))?)
 }
 
-fn tell(printer: &Printer, set: &DataSet, outcome: &Outcome) {
+fn tell(printer: &Printer, subnet: DataSubnet, set: &DataSet, outcome: &Outcome) {
     match outcome {
         Outcome::Present { directory } => printer.say(&format!(
-            "{}: is in {} already (`agon data verify tricorder` looks whether it is whole)",
+            "{}: is in {} already (`agon data verify {}` looks whether it is whole)",
             set.key,
-            directory.display()
+            directory.display(),
+            subnet.name()
         )),
         Outcome::Fetched {
             directory,
@@ -187,9 +229,12 @@ fn tell(printer: &Printer, set: &DataSet, outcome: &Outcome) {
 }
 
 pub fn verify(options: &Verify, stop: &AtomicBool) -> Result<(), Failure> {
-    match &options.data_dir {
-        Some(directory) => verify_images(directory, options, stop),
-        None => verify_downloads(options, stop),
+    match (&options.data_dir, options.subnet) {
+        (Some(directory), DataSubnet::Tricorder) => verify_images(directory, options, stop),
+        (Some(_), DataSubnet::Healthcare) => Err(Failure::User(anyhow!(
+            "X-rays are looked at by `agon train healthcare --data-dir DIR`, which names what cannot be read"
+        ))),
+        (None, _) => verify_downloads(options, stop),
     }
 }
 
@@ -227,14 +272,15 @@ fn verify_downloads(options: &Verify, stop: &AtomicBool) -> Result<(), Failure> 
         let receipt = options.output_dir.join(set.key);
         receipt.join(agon_dataset::source::RECEIPT).is_file()
     };
+    let catalogue = catalogue(options.subnet, &environment(options.subnet)?)?;
     let sets: Vec<&DataSet> = if options.dataset.is_empty() {
-        CATALOGUE.iter().filter(is_there).collect()
+        catalogue.iter().filter(is_there).collect()
     } else {
         let selection = Selection {
             keys: options.dataset.clone(),
             ..Selection::default()
         };
-        selection.resolve().map_err(Failure::user)?
+        selection.resolve(&catalogue).map_err(Failure::user)?
     };
     if sets.is_empty() {
         return Err(Failure::User(anyhow!(

@@ -1,5 +1,6 @@
 //! `agon evaluate`: models on labelled data, judged in the sandbox and by the code of the validators.
 
+mod healthcare;
 mod output;
 mod report;
 mod svg;
@@ -43,6 +44,7 @@ const NAMED: usize = 10;
 pub async fn run(evaluate: Evaluate) -> Result<(), Failure> {
     match evaluate.competition {
         EvaluatedCompetition::Tricorder(arguments) => tricorder(*arguments).await,
+        EvaluatedCompetition::Healthcare(arguments) => healthcare::run(arguments).await,
     }
 }
 
@@ -136,7 +138,10 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let mut subjects = Vec::new();
     let judging = Judging {
         sandbox: arguments.isolating.sandbox().await?,
-        competition: Arc::new(within(competition, items.len())),
+        competition: {
+            let budget = within(competition.budget(), items.len());
+            Arc::new(competition.with_budget(budget))
+        },
         items: &items,
         workers: match arguments.workers {
             Some(workers) => workers.into(),
@@ -253,13 +258,12 @@ impl Parts {
 }
 
 /// A validator's run has a wall clock for the number of images it asks; more images have more.
-fn within(competition: Tricorder, images: usize) -> Tricorder {
-    let budget = competition.budget();
+fn within(budget: Budget, images: usize) -> Budget {
     let runs = images.div_ceil(BUDGETED).max(1) as u32;
-    competition.with_budget(Budget {
+    Budget {
         total: budget.total * runs,
         ..budget
-    })
+    }
 }
 
 /// The bytes of a model's file, unless it is too large to be one.

@@ -2,6 +2,7 @@
 
 mod device;
 pub mod download;
+pub mod healthcare;
 mod keys;
 pub mod layers;
 mod monitor;
@@ -10,6 +11,7 @@ use crate::args::{Train, TrainSubnet};
 use crate::failure::Failure;
 use crate::files::{cache_directory, write_atomically};
 use crate::printer::{Printer, result};
+use crate::signals::told_to_stop;
 use agon_arena::subnet::tricorder::evaluation::{Answers, Chance, Figure, Truth, evaluate};
 use agon_arena::subnet::tricorder::lesions::{Lesions, Preparation, Skipped};
 use agon_arena::subnet::tricorder::recipe::{self, Network, RecipeError};
@@ -53,7 +55,14 @@ const SKIPPED_SHOWN: usize = 5;
 
 /// Train.
 pub async fn run(train: Train) -> Result<(), Failure> {
-    let TrainSubnet::Tricorder(train) = train.subnet;
+    let train = match train.subnet {
+        TrainSubnet::Tricorder(train) => train,
+        TrainSubnet::Healthcare(options) => {
+            let stop = cancelled_when_stopped();
+            let work = move || healthcare::run(&options, &stop);
+            return tokio::task::spawn_blocking(work).await?;
+        }
+    };
     let file = match &train.config {
         Some(path) => Some(path.clone()),
         None => Some(PathBuf::from(CONFIG)).filter(|path| path.exists()),
@@ -63,16 +72,21 @@ pub async fn run(train: Train) -> Result<(), Failure> {
         return Ok(result(layers.as_yaml().trim_end())?);
     }
     let settings = layers.settings()?;
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stopping.cancel();
-        }
-    });
+    let stop = cancelled_when_stopped();
     let (start_anew, as_json) = (train.start_anew, train.json);
     let work = move || tricorder(&settings, &layers.as_yaml(), start_anew, as_json, &stop);
     tokio::task::spawn_blocking(work).await?
+}
+
+/// A token that is cancelled when the run is to stop.
+fn cancelled_when_stopped() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        told_to_stop().await;
+        stopping.cancel();
+    });
+    stop
 }
 
 fn tricorder(
@@ -114,7 +128,8 @@ fn tricorder(
         };
         let loaded = Lesions::load(records, &preparation, &progress);
         let (lesions, skipped) = loaded.map_err(Failure::user)?;
-        tell_skipped(&printer, &skipped);
+        let rest = ", which `agon data verify tricorder --data-dir DIR` names";
+        tell_skipped(&printer, &skipped, rest);
         match lesions.is_empty() {
             true => Err(Failure::user(anyhow!("no image of a part can be read"))),
             false => Ok((lesions, skipped)),
@@ -259,7 +274,8 @@ fn parts(
     Ok((training, selection))
 }
 
-fn tell_skipped(printer: &Printer, skipped: &[Skipped]) {
+/// Names the first images that were skipped; `rest` says where the others are named.
+fn tell_skipped(printer: &Printer, skipped: &[Skipped], rest: &str) {
     if skipped.is_empty() {
         return;
     }
@@ -269,9 +285,7 @@ fn tell_skipped(printer: &Printer, skipped: &[Skipped]) {
         .collect();
     let more = match skipped.len().saturating_sub(SKIPPED_SHOWN) {
         0 => String::new(),
-        more => {
-            format!("; and {more} more, which `agon data verify tricorder --data-dir DIR` names")
-        }
+        more => format!("; and {more} more{rest}"),
     };
     printer.say(&format!(
         "{} image(s) cannot be read and are left out: {}{more}",
@@ -365,6 +379,7 @@ fn policy(settings: &TrainSettings) -> Policy {
         keep: Some(wanted.keep),
         interval: Duration::try_from_secs_f64(wanted.interval * 60.0)
             .unwrap_or(Policy::default().interval),
+        ..Policy::default()
     }
 }
 

@@ -99,6 +99,15 @@ pub enum LoadError {
     /// A table that was asked for is absent.
     #[error("there is no table of labels {}", .0.display())]
     NoLabels(PathBuf),
+    /// A directory of X-rays without its table.
+    #[error(
+        "{} holds no table of findings: Data_Entry.csv or metadata.csv, with the images in images/",
+        .0.display()
+    )]
+    NoFindings(PathBuf),
+    /// None of the images that a table names is there.
+    #[error("{}: none of its images is in that directory", .0.display())]
+    AllAbsent(PathBuf),
     /// Neither a table nor images.
     #[error(
         "no images found in {}: a data directory holds manifest.csv, metadata.csv with images/*.jpg (the HAM10000 \
@@ -258,7 +267,7 @@ fn read_row(values: [&str; 6], images: &Path) -> Result<Record, String> {
 }
 
 /// Whether the file of an image is one, of a size we read.
-pub(super) fn check_size(path: &Path) -> Result<(), String> {
+pub(crate) fn check_size(path: &Path) -> Result<(), String> {
     match fs::metadata(path) {
         Ok(file) if !file.is_file() => Err(format!("{} is not a regular file", path.display())),
         Ok(file) if file.len() > MAX_ENCODED_BYTES => Err(format!(
@@ -346,7 +355,7 @@ fn check_name(column: &str, value: &str) -> Result<(), String> {
 }
 
 /// A value as a message repeats it: quoted, control characters escaped, cut short.
-pub(super) fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     if value.chars().count() <= VALUE_SHOWN {
         format!("{value:?}")
     } else {

@@ -18,7 +18,7 @@ const TABLES: [&str; 5] = [
 ];
 
 /// How the names of images end, in the order in which they are tried where a table leaves the ending out.
-pub(super) const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "bmp"];
+pub(crate) const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "bmp"];
 
 /// Deepest folder below a class's folder.
 const MAX_DEPTH: usize = 8;
@@ -119,7 +119,11 @@ fn class_folders(data_dir: &Path) -> Result<Vec<Record>, LoadError> {
 }
 
 /// The images of a folder and its subfolders, by name. Links are not followed.
-fn collect(folder: &Path, depth: usize, images: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+pub(crate) fn collect(
+    folder: &Path,
+    depth: usize,
+    images: &mut Vec<PathBuf>,
+) -> Result<(), LoadError> {
     for path in entries(folder)? {
         let kind = fs::symlink_metadata(&path).map(|metadata| metadata.file_type());
         let kind = kind.map_err(|source| LoadError::Io {

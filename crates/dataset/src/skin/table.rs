@@ -9,10 +9,10 @@ use super::{LoadError, MAX_METADATA_BYTES, MAX_ROWS};
 use crate::files::{self, ReadError};
 
 /// Most columns of a table.
-pub(super) const MAX_COLUMNS: usize = 1024;
+pub(crate) const MAX_COLUMNS: usize = 1024;
 
 /// A table, whole.
-pub(super) struct Table {
+pub(crate) struct Table {
     pub path: PathBuf,
     /// What the numbers of the rows count.
     pub unit: &'static str,
@@ -133,7 +133,7 @@ impl Table {
 }
 
 /// The field in a column that may be absent; empty then.
-pub(super) fn field(row: &csv::StringRecord, column: Option<usize>) -> &str {
+pub(crate) fn field(row: &csv::StringRecord, column: Option<usize>) -> &str {
     column.and_then(|column| row.get(column)).unwrap_or("")
 }
 

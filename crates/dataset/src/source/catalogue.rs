@@ -79,13 +79,44 @@ impl DataSet {
         }
     }
 
-    /// The set of this key.
-    pub fn find(key: &str) -> Option<&'static Self> {
-        CATALOGUE.iter().find(|set| set.key == key)
+    /// The same set from another repository of the Hub: `owner/name`, or the address of its page.
+    ///
+    /// # Errors
+    /// When the link names no data set of the Hub.
+    pub fn linked(self, link: &str) -> Result<Self, NoLink> {
+        let name = link.trim().trim_end_matches('/');
+        let name = name.strip_prefix("https://huggingface.co/").unwrap_or(name);
+        let name = name.strip_prefix("datasets/").unwrap_or(name);
+        let is_plain = |part: &str| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            !part.is_empty() && !part.starts_with('.') && part.bytes().all(allowed)
+        };
+        match name.split_once('/') {
+            Some((owner, set)) if is_plain(owner) && is_plain(set) => Ok(Self {
+                // Once a process: the catalogue's own names live as long.
+                origin: Origin::HuggingFace(name.to_owned().leak()),
+                ..self
+            }),
+            _ => Err(NoLink(link.chars().take(120).collect())),
+        }
     }
 }
 
-/// The data sets, the best fitting first; [`crate::skin::prepare`] prefers pictures of the first.
+/// The text is no data set of the Hub.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no data set of the Hub: write owner/name")]
+pub struct NoLink(String);
+
+/// The data sets of chest X-rays.
+pub const CHEST: &[DataSet] = &[DataSet {
+    key: "chest_xray14",
+    origin: Origin::HuggingFace("cogent-demon/miner_dataset"),
+    megabytes: 42_000,
+    holds: "NIH ChestX-ray14: up to 112,120 X-rays of 30,805 patients, 14 findings; the original's miners train on it",
+    licence: "NIH Clinical Center: free with attribution",
+}];
+
+/// The data sets of skin lesions, the best fitting first; [`crate::skin::prepare`] prefers pictures of the first.
 pub const CATALOGUE: &[DataSet] = &[
     DataSet {
         key: "milk10k",
@@ -197,10 +228,12 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     /// No such set.
-    #[error("no data set is called {name:?}{}; there are: {}", suggested(.nearest), keys())]
+    #[error("no data set is called {name:?}{}; there are: {keys}", suggested(.nearest))]
     Unknown {
         /// What was asked for.
         name: String,
+        /// What could have been.
+        keys: String,
         /// A key that is spelt nearly so.
         nearest: Option<&'static str>,
     },
@@ -225,19 +258,16 @@ fn suggested(nearest: &Option<&'static str>) -> String {
     nearest.map_or(String::new(), |key| format!("; did you mean {key}?"))
 }
 
-fn keys() -> String {
-    let keys: Vec<&str> = CATALOGUE.iter().map(|set| set.key).collect();
-    keys.join(", ")
-}
-
 impl Selection {
-    /// The sets that were asked for, in the catalogue's order: exactly those, whatever else a configuration says.
-    pub fn resolve(&self) -> Result<Vec<&'static DataSet>, SelectError> {
+    /// The sets of a catalogue that were asked for, in its order: exactly those, whatever else a configuration says.
+    pub fn resolve<'a>(&self, catalogue: &'a [DataSet]) -> Result<Vec<&'a DataSet>, SelectError> {
+        let keys: Vec<&'static str> = catalogue.iter().map(|set| set.key).collect();
         for name in &self.keys {
-            let Some(set) = DataSet::find(name) else {
+            let Some(set) = catalogue.iter().find(|set| set.key == name) else {
                 return Err(SelectError::Unknown {
                     name: name.clone(),
-                    nearest: nearest(name),
+                    nearest: nearest(name, &keys),
+                    keys: keys.join(", "),
                 });
             };
             if let Some(asked) = self.kind.filter(|kind| *kind != set.kind()) {
@@ -255,18 +285,18 @@ impl Selection {
             true => self.kind.is_none_or(|kind| kind == set.kind()),
             false => self.keys.iter().any(|key| key == set.key),
         };
-        Ok(CATALOGUE.iter().filter(is_asked).collect())
+        Ok(catalogue.iter().filter(is_asked).collect())
     }
 }
 
 /// The key with the same letters and digits, or one that begins or ends like it.
-fn nearest(name: &str) -> Option<&'static str> {
+fn nearest(name: &str, keys: &[&'static str]) -> Option<&'static str> {
     let plain = |text: &str| -> String {
         let kept = text.chars().filter(char::is_ascii_alphanumeric);
         kept.map(|c| c.to_ascii_lowercase()).collect()
     };
     let name = plain(name);
-    let keys = || CATALOGUE.iter().map(|set| set.key);
+    let keys = || keys.iter().copied();
     let is_like = |key: &&str| {
         let key = plain(key);
         name.len() >= 3
@@ -287,7 +317,7 @@ mod tests {
             kind,
             all,
         };
-        match selection.resolve() {
+        match selection.resolve(CATALOGUE) {
             Ok(sets) => Ok(sets.into_iter().map(|set| set.key).collect()),
             Err(error) => Err(error.to_string()),
         }
@@ -319,11 +349,26 @@ mod tests {
     }
 
     #[test]
+    fn a_set_can_come_from_another_repository() {
+        for link in [
+            "me/x-rays",
+            "datasets/me/x-rays",
+            "https://huggingface.co/datasets/me/x-rays/",
+        ] {
+            assert_eq!(CHEST[0].linked(link).unwrap().id(), "me/x-rays");
+        }
+        for wrong in ["", "me", "me/..", "me/a/b", "https://example.org/me/a"] {
+            assert!(CHEST[0].linked(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn keys_are_plain_and_stand_once() {
-        let mut keys: Vec<&str> = CATALOGUE.iter().map(|set| set.key).collect();
+        let all = || CATALOGUE.iter().chain(CHEST);
+        let mut keys: Vec<&str> = all().map(|set| set.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), CATALOGUE.len());
+        assert_eq!(keys.len(), all().count());
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(keys.iter().all(|key| key.chars().all(is_plain)));
     }

@@ -1,7 +1,7 @@
 //! How well predictions match labels, computed from values that every validator sees alike.
 //!
 //! All of it is pure arithmetic over lists in memory: counts ([`Confusion`]), means over groups of classes ([`Group`]),
-//! ranking ([`auroc`]), how far probabilities can be believed ([`calibration()`]) and how much of a figure is chance
+//! ranking ([`auroc`], [`average_precision`]), how far probabilities can be believed ([`calibration()`]) and how much of a figure is chance
 //! ([`Resampling`]). It knows no competition, and it never mends what a model answered: no softmax, no clipping.
 //!
 //! Outputs of a model are put on a grid ([`quantise`]) before anything is derived from them: the last bits of a float
@@ -16,7 +16,7 @@ mod resample;
 pub use calibration::{Bin, Calibration, calibration};
 pub use confusion::Confusion;
 pub use group::{Group, grouped_mean};
-pub use ranking::auroc;
+pub use ranking::{auroc, average_precision, binary_auroc};
 pub use resample::{Clusters, Distribution, Interval, Resampling};
 
 /// Steps between zero and one on the grid of [`quantise`]: 2^12.

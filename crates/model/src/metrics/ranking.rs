@@ -18,29 +18,69 @@ pub fn auroc(
 ) -> Result<Vec<Option<f64>>, MetricError> {
     check(classes, labels, rows)?;
     let of_class = |class: usize| {
-        let values = rows.iter().map(|row| row[class]);
-        let mut ranked: Vec<(f32, bool)> = values
-            .zip(labels.iter().map(|&label| label == class))
-            .collect();
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let positives = ranked.iter().filter(|(_, positive)| *positive).count();
-        let negatives = ranked.len() - positives;
-        if positives == 0 || negatives == 0 {
-            return None;
-        }
-        // The sum over the positives of their rank from 1, where equal values share the mean of their ranks.
-        let mut sum = 0.0;
-        let mut before = 0;
-        // Not by bits: 0 and -0 are equal values.
-        for tied in ranked.chunk_by(|a, b| a.0 == b.0) {
-            let rank = before as f64 + (tied.len() + 1) as f64 / 2.0;
-            sum += rank * tied.iter().filter(|(_, positive)| *positive).count() as f64;
-            before += tied.len();
-        }
-        let least = (positives * (positives + 1)) as f64 / 2.0;
-        Some((sum - least) / (positives as f64 * negatives as f64))
+        let values: Vec<f32> = rows.iter().map(|row| row[class]).collect();
+        let positives: Vec<bool> = labels.iter().map(|&label| label == class).collect();
+        binary_auroc(&positives, &values)
     };
     Ok((0..classes).map(of_class).collect())
+}
+
+/// The area under the ROC curve of one kind of examples against the others, as in [`auroc`]. Both lists have one entry
+/// for each example; what one of them has more is left out. Values are finite.
+pub fn binary_auroc(positives: &[bool], values: &[f32]) -> Option<f64> {
+    let mut ranked = ranked(positives, values);
+    ranked.reverse();
+    let (positives, negatives) = counts(&ranked)?;
+    // The sum over the positives of their rank from 1, where equal values share the mean of their ranks.
+    let mut sum = 0.0;
+    let mut before = 0;
+    for tied in ties(&ranked) {
+        let rank = before as f64 + (tied.len() + 1) as f64 / 2.0;
+        sum += rank * count(tied) as f64;
+        before += tied.len();
+    }
+    let least = (positives * (positives + 1)) as f64 / 2.0;
+    Some((sum - least) / (positives as f64 * negatives as f64))
+}
+
+/// The area under the curve of precision over recall, as steps: the sum over the thresholds of the gain in recall times
+/// the precision there (average precision). Arguments and `None` as in [`binary_auroc`]. A ranking by chance has the
+/// share of the positives.
+pub fn average_precision(positives: &[bool], values: &[f32]) -> Option<f64> {
+    let ranked = ranked(positives, values);
+    let (positives, _) = counts(&ranked)?;
+    let (mut sum, mut hits, mut seen) = (0.0, 0, 0);
+    for tied in ties(&ranked) {
+        let gained = count(tied);
+        hits += gained;
+        seen += tied.len();
+        sum += gained as f64 * hits as f64 / seen as f64;
+    }
+    Some(sum / positives as f64)
+}
+
+/// Examples by falling value.
+fn ranked(positives: &[bool], values: &[f32]) -> Vec<(f32, bool)> {
+    let pairs = values.iter().copied().zip(positives.iter().copied());
+    let mut ranked: Vec<(f32, bool)> = pairs.collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked
+}
+
+/// Positives and negatives, if there are both.
+fn counts(ranked: &[(f32, bool)]) -> Option<(usize, usize)> {
+    let positives = count(ranked);
+    let negatives = ranked.len() - positives;
+    (positives > 0 && negatives > 0).then_some((positives, negatives))
+}
+
+fn count(ranked: &[(f32, bool)]) -> usize {
+    ranked.iter().filter(|(_, positive)| *positive).count()
+}
+
+/// Runs of equal values. Not by bits: 0 and -0 are equal.
+fn ties(ranked: &[(f32, bool)]) -> impl Iterator<Item = &[(f32, bool)]> {
+    ranked.chunk_by(|a, b| a.0 == b.0)
 }
 
 #[cfg(test)]
@@ -70,6 +110,22 @@ mod tests {
         assert_eq!(of_two(&[0, 0], &[0.1, 0.2]), None);
         assert_eq!(of_two(&[1, 1], &[0.1, 0.2]), None);
         assert_eq!(auroc(2, &[], &[]).unwrap(), [None, None]);
+    }
+
+    #[test]
+    fn average_precision_is_the_area_in_steps() {
+        let of = |positives: &[u8], values: &[f32]| {
+            let positives: Vec<bool> = positives.iter().map(|&p| p == 1).collect();
+            average_precision(&positives, values)
+        };
+        assert_eq!(of(&[0, 0, 1, 1], &[0.1, 0.2, 0.3, 0.4]), Some(1.0));
+        // The example of scikit-learn's documentation: 1/2 * 1 + 1/2 * 2/3.
+        let value = of(&[0, 0, 1, 1], &[0.1, 0.4, 0.35, 0.8]).unwrap();
+        assert!((value - 0.833_333_333).abs() < 1e-9, "{value}");
+        // Undecided: one threshold, whose precision is the share of the positives.
+        assert_eq!(of(&[1, 0, 0, 0], &[0.5; 4]), Some(0.25));
+        assert_eq!(of(&[1, 1], &[0.1, 0.2]), None);
+        assert_eq!(of(&[], &[]), None);
     }
 
     #[test]

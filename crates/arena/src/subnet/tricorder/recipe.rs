@@ -132,6 +132,7 @@ pub fn original_loss(label_smoothing: f32, class_weights: bool) -> Loss {
         },
         f1_weights: weights,
         counts_absent: true,
+        ..Loss::default()
     }
 }
 
@@ -152,6 +153,7 @@ pub fn aligned_loss(label_smoothing: f32) -> Loss {
         class_weights: Vec::new(),
         f1_weights: by_risk(weights).map(|weight| weight as f32).collect(),
         counts_absent: false,
+        ..Loss::default()
     }
 }
 
