@@ -102,7 +102,7 @@ fn main() {
         }
         print!("{name}: {ours} with {cores} workers, {one} with one");
         print!("; one image with starting and loading {start:.0?}");
-        match python {
+        match &python {
             None => println!("; set PYTHON to measure Python"),
             Some(_) => println!(
                 "; Python {theirs}, ratio {:.2} (best {:.2}); {agreed} of {} answers agree",
