@@ -180,6 +180,48 @@ fn unreadable_images_are_named_and_dropped_with_their_labels() {
 }
 
 #[test]
+fn both_engines_give_the_same_figures() {
+    if !common::has_onnxruntime("an evaluation by ONNX Runtime") {
+        return;
+    }
+    let place = place();
+    let library = common::library().unwrap();
+    let models = ["--model", "model-1.onnx", "--compare", "model-2.onnx"];
+    let run = |engine: &str| {
+        let library = library.to_str().unwrap();
+        let more = ["--json", "--engine", engine, "--engine-library", library];
+        place.json(&arguments(&[&models[..], &more].concat()))
+    };
+    let (ours, theirs) = (run("rten"), run("onnxruntime"));
+    let engine = |document: &Value| document["engine"].as_str().unwrap().to_owned();
+    assert!(engine(&ours).starts_with("rten "));
+    assert!(engine(&theirs).starts_with("onnxruntime "));
+    let figures = |document: &Value| -> Vec<f64> {
+        let models = document["models"].as_array().unwrap().iter();
+        models.map(score).collect()
+    };
+    for (ours, theirs) in figures(&ours).into_iter().zip(figures(&theirs)) {
+        // An answer between two classes may fall to either.
+        assert!((ours - theirs).abs() < 0.05, "{ours} {theirs}");
+    }
+}
+
+#[test]
+fn an_engine_that_is_not_there_says_how_to_get_it() {
+    let place = place();
+    let more = ["--model", "model-1.onnx", "--engine", "onnxruntime"];
+    let library = ["--engine-library", "absent/libonnxruntime.so"];
+    let said = place.mistake(&arguments(&[&more[..], &library].concat()));
+    match cfg!(feature = "onnxruntime") {
+        true => {
+            assert!(said.contains("absent/libonnxruntime.so"), "{said}");
+            assert!(said.contains(".ci/onnxruntime"), "{said}");
+        }
+        false => assert!(said.contains("--features onnxruntime"), "{said}"),
+    }
+}
+
+#[test]
 fn answers_that_are_not_probabilities_are_told_and_not_mended() {
     let place = place();
     let mut graph = GraphBuilder::new("logits");

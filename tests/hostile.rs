@@ -15,6 +15,7 @@ use agon_dataset::store::{ArtefactStore, LocalStore};
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::builder::{GraphBuilder, Value};
 use agon_model::digest::Digest;
+use agon_model::inference::Engine;
 use agon_model::proto::{AttributeProto, NodeProto, TensorProto};
 use agon_model::{Dim, Model};
 use common::chain::Chain;
@@ -201,6 +202,7 @@ fn hostile_set() -> Vec<Case> {
 
 /// Run one round over `files` on a chain of its own; every miner's row by name, and the weights.
 async fn judge(
+    engine: Engine,
     place: &Path,
     judging: Vec<Record>,
     files: &[(&str, &File)],
@@ -235,9 +237,13 @@ async fn judge(
         total: Duration::from_secs(120),
     };
     let task = Task::Models(Models {
-        competition: Arc::new(Tricorder::new(judging, 8).with_budget(budget)),
+        competition: Arc::new(
+            Tricorder::new(judging, 8)
+                .with_budget(budget)
+                .with_engine(engine),
+        ),
         store: Fetch::local(store),
-        sandbox: Sandbox::new(common::AGON.into()),
+        sandbox: Sandbox::new(common::AGON.into()).with_library(common::library()),
     });
     chain
         .round(&place.join("validator"), tricorder::NAME, task)
@@ -246,6 +252,17 @@ async fn judge(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_submissions_end_with_a_reason_and_harm_nobody() {
+    hostile_submissions(Engine::Rten).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_do_so_with_the_library_of_onnx_runtime_too() {
+    if common::has_onnxruntime("hostile submissions to ONNX Runtime") {
+        hostile_submissions(Engine::OnnxRuntime).await;
+    }
+}
+
+async fn hostile_submissions(engine: Engine) {
     let place = tempfile::tempdir().unwrap();
     let images = place.path().join("images");
     let synthetic = Synthetic {
@@ -264,9 +281,14 @@ async fn hostile_submissions_end_with_a_reason_and_harm_nobody() {
     let mut everyone: Vec<_> = hostile.iter().map(|case| (case.name, &case.file)).collect();
     everyone.extend(&honest_only);
 
-    let (alone, weights_alone) =
-        judge(&place.path().join("alone"), judging.clone(), &honest_only).await;
-    let (rows, weights) = judge(&place.path().join("together"), judging, &everyone).await;
+    let (alone, weights_alone) = judge(
+        engine,
+        &place.path().join("alone"),
+        judging.clone(),
+        &honest_only,
+    )
+    .await;
+    let (rows, weights) = judge(engine, &place.path().join("together"), judging, &everyone).await;
     for Case {
         name,
         outcome,
@@ -287,6 +309,7 @@ async fn hostile_submissions_end_with_a_reason_and_harm_nobody() {
             "{:?}",
             rows[*name].reason
         );
+        assert!(rows[*name].engine.starts_with(&format!("{engine}")));
         assert_eq!(rows[*name].score, alone[*name].score);
         assert_eq!(rows[*name].metrics, alone[*name].metrics);
     }

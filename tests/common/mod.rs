@@ -7,7 +7,7 @@ pub mod kernel;
 pub mod world;
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -15,6 +15,24 @@ use tempfile::TempDir;
 
 /// The binary under test.
 pub const AGON: &str = env!("CARGO_BIN_EXE_agon");
+
+/// The library of ONNX Runtime, where the tests were given one (`.ci/onnxruntime` does).
+pub fn library() -> Option<PathBuf> {
+    std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from)
+}
+
+/// Whether there is that library and a program that can load it; says loudly what is left out if not.
+pub fn has_onnxruntime(left_out: &str) -> bool {
+    let there = cfg!(feature = "onnxruntime") && library().is_some();
+    if !there {
+        // Past the test runner, which keeps what a passing test prints to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {left_out}: .ci/onnxruntime cargo test --features onnxruntime has what it needs"
+        );
+    }
+    there
+}
 
 /// A directory of its own, in which commands run with nothing of the user's environment.
 pub struct Place {

@@ -4,7 +4,7 @@ use crate::commitment::Form;
 use crate::incentive::Incentive;
 use crate::ledger::Outcome;
 use crate::seed::Seed;
-use agon_model::inference::Tensor;
+use agon_model::inference::{Engine, Tensor};
 use agon_model::inspect::{Contract, Limits};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +63,11 @@ pub trait Competition: Incentive {
 
     /// What one run may use.
     fn budget(&self) -> Budget;
+
+    /// What computes the answers. It belongs to the rules: engines differ in the last bits of an answer.
+    fn engine(&self) -> Engine {
+        Engine::default()
+    }
 
     /// The items of the judging data a round asks, drawn from the round's seed.
     fn draw(&self, seed: Seed) -> Vec<usize>;

@@ -1,25 +1,106 @@
-//! Running a model on the CPU.
+//! Running a model on the CPU, on one thread.
 //!
-//! The engine is `rten`: pure Rust, and it answers almost every bad graph with an error. Almost: a giant allocation
-//! aborts the process, and time is not bounded. A model from a stranger is therefore run in a child process.
+//! The engine is `rten` unless a competition names another: pure Rust, and it answers almost every bad graph with an
+//! error. Almost: a giant allocation aborts the process, and time is not bounded. The library of ONNX Runtime (feature
+//! `onnxruntime`) is faster and is C++. With either, a model from a stranger is run in a child process.
 
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
+mod rten;
+
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 
-use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
-use rten_tensor::Layout;
+use serde::{Deserialize, Serialize};
 
 use crate::inspect::{Limits, Refusal, inspect};
 use crate::model::{Dim, ValueSpec};
-use crate::operators;
 use crate::proto::ElementType;
 
-/// The engine and its version, for the record of an evaluation.
-pub const ENGINE: &str = "rten 0.27.0";
+/// Environment variables to be set for a process that runs models, with their values. `rten` creates a pool of threads
+/// for the whole process even when every run brings its own; with the first the pool has one thread. The second keeps
+/// official builds of ONNX Runtime from reporting to their maker, with a thread, a file and a connection.
+pub const ENVIRONMENT: [(&str, &str); 2] =
+    [("RTEN_NUM_THREADS", "1"), ("ORT_DISABLE_TELEMETRY", "1")];
 
-/// An environment variable to be set for a process that runs models, with its value. `rten` creates a pool of threads
-/// for the whole process even when every run brings its own; with this the pool has one thread.
-pub const ENVIRONMENT: (&str, &str) = ("RTEN_NUM_THREADS", "1");
+/// What computes. Engines differ in the last bits, so those who must come to the same answers use the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Pure Rust, built in.
+    #[default]
+    Rten,
+    /// The user's shared library of ONNX Runtime; needs the feature `onnxruntime`.
+    OnnxRuntime,
+}
+
+/// The engine for the record of an evaluation, with its version as far as that is known before it is started.
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rten => "rten 0.27.0",
+            Self::OnnxRuntime => "onnxruntime",
+        })
+    }
+}
+
+/// Why an engine cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// This program has no such engine.
+    #[error(
+        "this program was built without ONNX Runtime; build it with --features onnxruntime, or use the engine rten"
+    )]
+    NotBuiltIn,
+    /// The shared library is missing or not the right one.
+    #[error(
+        "the library of ONNX Runtime cannot be used: {0}. `.ci/onnxruntime COMMAND` fetches it and runs the command \
+         with it; any other is named in ORT_DYLIB_PATH"
+    )]
+    Library(String),
+}
+
+impl Engine {
+    /// Makes the engine ready to load models. Of ONNX Runtime, the shared library is loaded here, once for a process:
+    /// the one at `library`, or what the system finds under its usual name.
+    ///
+    /// # Errors
+    /// See [`EngineError`]; `rten` has none.
+    pub fn start(self, library: Option<&Path>) -> Result<Runtime, EngineError> {
+        match self {
+            Self::Rten => Ok(Runtime {
+                loader: Loader::Rten,
+                name: self.to_string(),
+            }),
+            #[cfg(feature = "onnxruntime")]
+            Self::OnnxRuntime => {
+                let library = onnxruntime::Library::load(library).map_err(EngineError::Library)?;
+                Ok(Runtime {
+                    name: format!("{self} {}", library.build()),
+                    loader: Loader::OnnxRuntime(library),
+                })
+            }
+            #[cfg(not(feature = "onnxruntime"))]
+            Self::OnnxRuntime => {
+                let _ = library;
+                Err(EngineError::NotBuiltIn)
+            }
+        }
+    }
+}
+
+/// An engine that is ready to load models.
+pub struct Runtime {
+    loader: Loader,
+    name: String,
+}
+
+enum Loader {
+    Rten,
+    #[cfg(feature = "onnxruntime")]
+    OnnxRuntime(onnxruntime::Library),
+}
 
 /// A dense float tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,10 +113,17 @@ pub struct Tensor {
 
 /// A model that is ready to run, on one thread.
 pub struct Session {
-    engine: rten::Model,
-    threads: Arc<ThreadPool>,
+    graph: Box<dyn Graph>,
     inputs: Vec<ValueSpec>,
-    output: NodeId,
+}
+
+/// A model as an engine holds it.
+trait Graph: Send + Sync {
+    /// How many inputs the engine sees.
+    fn inputs(&self) -> usize;
+
+    /// Runs the model on inputs that were checked; `specs` are what it declares.
+    fn run(&self, inputs: &[Tensor], specs: &[ValueSpec]) -> Result<Tensor, RunError>;
 }
 
 /// Why a model cannot be run.
@@ -47,6 +135,9 @@ pub enum LoadError {
     /// The engine does not accept what inspection accepted.
     #[error("the engine cannot load the model: {0}")]
     Engine(String),
+    /// There is not enough memory.
+    #[error("the engine has not enough memory to load the model")]
+    Memory,
 }
 
 /// Why a run gave no output.
@@ -58,40 +149,53 @@ pub enum RunError {
     /// The engine stopped with an error.
     #[error("the model failed: {0}")]
     Engine(String),
+    /// There is not enough memory. `rten` does not say so but ends the process.
+    #[error("the engine has not enough memory to run the model")]
+    Memory,
     /// The output is not a float tensor.
     #[error("the output is not a tensor of floats")]
     Output,
 }
 
-impl Session {
+impl Runtime {
+    /// The engine and its version, for the record of an evaluation.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Inspects a model with the default limits and prepares it. The engine is given the inspected messages encoded
     /// anew, so that no ambiguity of the file can make it read another graph.
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load(bytes: Vec<u8>) -> Result<Self, LoadError> {
+    pub fn load(&self, bytes: Vec<u8>) -> Result<Session, LoadError> {
         let model = inspect(&bytes, &Limits::default())?.model;
         drop(bytes);
         let inputs = model.inputs();
         let encoded = model.to_bytes();
         drop(model);
-        let threads = Arc::new(ThreadPool::with_num_threads(1));
-        let load = || ModelOptions::with_ops(operators::registry()).load(encoded);
-        let engine = guard(|| threads.run(load))
-            .map_err(LoadError::Engine)?
-            .map_err(|error| LoadError::Engine(error.to_string()))?;
-        let &[output, ..] = engine.output_ids() else {
-            return Err(LoadError::Engine("it sees no output".into()));
+        let load = || match &self.loader {
+            Loader::Rten => rten::load(encoded),
+            #[cfg(feature = "onnxruntime")]
+            Loader::OnnxRuntime(library) => library.graph(&encoded),
         };
-        if engine.input_ids().len() != inputs.len() {
+        let graph = guard(load).map_err(LoadError::Engine)??;
+        if graph.inputs() != inputs.len() {
             return Err(LoadError::Engine("it sees other inputs".into()));
         }
-        Ok(Self {
-            engine,
-            threads,
-            inputs,
-            output,
-        })
+        Ok(Session { graph, inputs })
+    }
+}
+
+impl Session {
+    /// Inspects a model and prepares it in the default engine; see [`Runtime::load`].
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(bytes: Vec<u8>) -> Result<Self, LoadError> {
+        let runtime = Engine::default().start(None);
+        let runtime = runtime.map_err(|error| LoadError::Engine(error.to_string()))?;
+        runtime.load(bytes)
     }
 
     /// What the model expects, in the order of [`run`](Self::run)'s argument.
@@ -109,29 +213,15 @@ impl Session {
             let reason = format!("{given} inputs given; the model has {expected}");
             return Err(RunError::Input(reason));
         }
-        let mut values: Vec<(NodeId, ValueOrView)> = Vec::with_capacity(inputs.len());
-        for ((tensor, spec), &id) in inputs.iter().zip(&self.inputs).zip(self.engine.input_ids()) {
+        for (tensor, spec) in inputs.iter().zip(&self.inputs) {
             check_input(tensor, spec)?;
-            let value = Value::from_shape(&tensor.shape, tensor.data.clone())
-                .map_err(|error| RunError::Input(format!("{}: {error}", spec.name)))?;
-            values.push((id, value.into()));
         }
-        let options = RunOptions::default().with_thread_pool(Some(self.threads.clone()));
-        let outputs = guard(|| self.engine.run(values, &[self.output], Some(options)))
-            .map_err(RunError::Engine)?
-            .map_err(|error| RunError::Engine(error.to_string()))?;
-        match outputs.into_iter().next() {
-            Some(Value::FloatTensor(tensor)) => Ok(Tensor {
-                shape: tensor.shape().to_vec(),
-                data: tensor.into_data(),
-            }),
-            _ => Err(RunError::Output),
-        }
+        guard(|| self.graph.run(inputs, &self.inputs)).map_err(RunError::Engine)?
     }
 }
 
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("inputs", &self.inputs)
             .finish_non_exhaustive()
@@ -176,13 +266,13 @@ fn guard<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::ENGINE;
+    use super::Engine;
 
     #[test]
     fn the_recorded_engine_is_the_one_that_is_built_in() {
         let lock = include_str!("../../../Cargo.lock");
         let (_, after) = lock.split_once("name = \"rten\"\nversion = \"").unwrap();
         let (version, _) = after.split_once('"').unwrap();
-        assert_eq!(ENGINE, format!("rten {version}"));
+        assert_eq!(Engine::Rten.to_string(), format!("rten {version}"));
     }
 }

@@ -11,7 +11,7 @@ use crate::files::write_atomically;
 use crate::printer::{Printer, result};
 use agon_arena::competition::{Budget, Competition, Judgement};
 use agon_arena::ledger::Outcome;
-use agon_arena::sandbox::{Asking, Sandbox};
+use agon_arena::sandbox::{Asking, Sandbox, SandboxError};
 use agon_arena::seed::Seed;
 use agon_arena::subnet::tricorder::Tricorder;
 use agon_arena::subnet::tricorder::baseline::{self, Baseline};
@@ -51,6 +51,9 @@ pub async fn run(evaluate: Evaluate) -> Result<(), Failure> {
 /// What was judged on.
 #[derive(Debug, Serialize)]
 pub struct Judged {
+    /// What computed, with its version if it was needed.
+    #[serde(skip)]
+    pub engine: String,
     /// The directory as it was given.
     pub directory: String,
     /// The part of it.
@@ -102,6 +105,8 @@ struct Subject {
     name: String,
     digest: Option<Digest>,
     bytes: u64,
+    /// What it was run with, if anything.
+    engine: Option<String>,
     answers: Result<BTreeMap<usize, Vec<f32>>, Judgement>,
 }
 
@@ -121,7 +126,7 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let parts = Parts::new(&all, &arguments)?;
     let records: Vec<Record> = parts.judged.iter().map(|&at| all[at].clone()).collect();
     let sample = arguments.max_samples.map_or(records.len(), |n| n as usize);
-    let competition = Tricorder::new(records.clone(), sample);
+    let competition = Tricorder::new(records.clone(), sample).with_engine(arguments.engine.into());
     let items = competition.draw(Seed::derive(
         "evaluation sample",
         &[&arguments.seed.to_le_bytes()],
@@ -136,8 +141,11 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let printer = Printer::new(false);
     let mut unreadable = BTreeMap::new();
     let mut subjects = Vec::new();
+    // Workers run in another directory.
+    let library = arguments.engine_library.as_deref();
+    let library = library.map(std::path::absolute).transpose()?;
     let judging = Judging {
-        sandbox: arguments.isolating.sandbox().await?,
+        sandbox: arguments.isolating.sandbox().await?.with_library(library),
         competition: {
             let budget = within(competition.budget(), items.len());
             Arc::new(competition.with_budget(budget))
@@ -169,7 +177,9 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
         reason: reason.clone(),
     };
     let truth = Truth::new(counted.iter().map(|&item| &records[item]));
+    let engine = subjects.iter().find_map(|subject| subject.engine.clone());
     let judged = Judged {
+        engine: engine.unwrap_or(judging.competition.engine().to_string()),
         directory: arguments.data_dir.display().to_string(),
         part: arguments.part.as_str(),
         images: truth.images(),
@@ -329,6 +339,7 @@ impl Judging<'_> {
                     name,
                     digest: None,
                     bytes: file.size,
+                    engine: None,
                     answers: Err(judgement),
                 });
             }
@@ -345,7 +356,10 @@ impl Judging<'_> {
             .sandbox
             .answers(&self.competition, &bytes, self.items, &asking);
         let asked = tokio::select! {
-            asked = asked => asked?,
+            asked = asked => asked.map_err(|error| match error {
+                SandboxError::Engine(_) => Failure::user(error),
+                error => error.into(),
+            })?,
             _ = tokio::signal::ctrl_c() => return Err(Failure::Interrupted),
         };
         let answers = asked.answers.map(|answers| {
@@ -362,6 +376,7 @@ impl Judging<'_> {
             name,
             digest: Some(Digest::of(&bytes)),
             bytes: bytes.len() as u64,
+            engine: Some(asked.engine),
             answers,
         })
     }
@@ -401,6 +416,7 @@ impl Judging<'_> {
                 name: baseline.name,
                 digest: None,
                 bytes: baseline.bytes,
+                engine: None,
                 answers: Ok(known.collect()),
             }
         };

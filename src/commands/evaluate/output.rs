@@ -4,7 +4,6 @@ use super::{Entry, Judged};
 use crate::commands::session::{self, table};
 use agon_arena::subnet::tricorder::evaluation::{Difference, Evaluation, Figure};
 use agon_dataset::skin::{LesionClass, Risk};
-use agon_model::inference::ENGINE;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -152,7 +151,7 @@ fn details(name: &str, evaluation: &Evaluation) -> String {
 pub fn document(judged: &Judged, entries: &[Entry]) -> serde_json::Result<String> {
     serde_json::to_string(&session::document(json!({
         "competition": agon_arena::subnet::tricorder::NAME,
-        "engine": ENGINE,
+        "engine": judged.engine,
         "data": judged,
         "models": entries,
     })))

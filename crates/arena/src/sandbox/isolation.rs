@@ -39,7 +39,12 @@ impl Strength {
 
 /// Lock up this process: it keeps its open pipes, `memory_bytes` of address space and
 /// `processor_seconds` of processor time, and dies with its parent.
+///
+/// Landlock holds for the thread that asks for it and those it starts, so there must be no other.
 pub fn isolate(memory_bytes: u64, processor_seconds: u64) -> io::Result<Strength> {
+    if std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1) {
+        return Err(io::Error::other("a library has started threads of its own"));
+    }
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let limit = |resource, value| {
         let limit = Rlimit {

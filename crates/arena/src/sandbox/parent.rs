@@ -3,12 +3,12 @@
 use super::WORKER_ARGUMENT;
 use super::isolation::Strength;
 use super::protocol::{
-    Job, Loaded, MAX_ANSWER, MAX_TEXT, decode_answer, decode_strength, encode, encode_tensors,
+    Hello, Job, Loaded, MAX_ANSWER, MAX_TEXT, OUT_OF_MEMORY, decode_answer, encode, encode_tensors,
 };
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
 use agon_model::digest::Digest;
-use agon_model::inference::ENVIRONMENT;
+use agon_model::inference::{ENVIRONMENT, Engine};
 use agon_model::inspect::{Contract, Limits, RefusalKind, TensorContract};
 use agon_model::metrics;
 use agon_model::proto::ElementType;
@@ -53,6 +53,9 @@ pub enum SandboxError {
         /// What it wrote to standard error.
         last_words: String,
     },
+    /// What the competition's models are to be run with cannot be.
+    #[error("{0}")]
+    Engine(String),
     /// Untrusted models must not run here, unless the operator takes the risk.
     #[error(
         "models cannot be isolated fully on this machine: {0}; --sandbox degraded runs them all the same, at your own risk"
@@ -74,6 +77,7 @@ pub enum SandboxError {
 pub struct Sandbox {
     program: PathBuf,
     degraded: bool,
+    library: Option<PathBuf>,
 }
 
 /// How a conversation with a child ended early.
@@ -95,6 +99,7 @@ impl Sandbox {
         Self {
             program,
             degraded: false,
+            library: None,
         }
     }
 
@@ -102,9 +107,14 @@ impl Sandbox {
     /// missing is told with each ([`Asked::weakness`]).
     pub fn degraded(program: PathBuf) -> Self {
         Self {
-            program,
             degraded: true,
+            ..Self::new(program)
         }
+    }
+
+    /// The same with the shared library of an engine that has one, by its absolute path.
+    pub fn with_library(self, library: Option<PathBuf>) -> Self {
+        Self { library, ..self }
     }
 
     /// How well this machine isolates models, as a worker that is given none finds out.
@@ -131,10 +141,12 @@ impl Sandbox {
                 required_inputs: 0,
                 output: nothing,
             },
+            engine: Engine::default(),
+            library: None,
         };
         let mut worker = Worker::start(&self.program, budget)?;
         // The worker goes with its pipe.
-        worker.hello(&job, &self.program).await
+        Ok(worker.hello(&job, &self.program).await?.0)
     }
 
     /// That models may be asked here, before the work that comes before the first model. What the isolation lacks, if
@@ -173,6 +185,7 @@ impl Sandbox {
         Ok(Judged {
             judgement,
             answers,
+            engine: asked.engine,
             canonical: asked.canonical,
             seconds: asked.seconds,
             weakness: asked.weakness,
@@ -196,6 +209,7 @@ impl Sandbox {
         if let Err(refused) = agon_model::inspect::check_size(model.len() as u64, &limits) {
             return Ok(Asked {
                 answers: Err(refusal(refused.kind, refused.to_string())),
+                engine: competition.engine().to_string(),
                 canonical: None,
                 seconds: 0.0,
                 weakness: None,
@@ -221,6 +235,9 @@ impl Sandbox {
         }
         let mut asked = Asked {
             answers: Ok(Vec::new()),
+            engine: shares
+                .first()
+                .map_or(String::new(), |share| share.engine.clone()),
             canonical: shares.iter().find_map(|share| share.canonical),
             seconds: shares.iter().map(|share| share.seconds).sum(),
             weakness: shares.iter().find_map(|share| share.weakness),
@@ -245,6 +262,8 @@ impl Sandbox {
 pub struct Asked {
     /// Its answers, or the judgement that it has none.
     pub answers: Result<Answers, Judgement>,
+    /// The engine, with its version if it was started.
+    pub engine: String,
     /// What it computes, whatever its file looks like, if it could be loaded. The child says so: a model that took its
     /// child over may say anything.
     pub canonical: Option<Digest>,
@@ -261,6 +280,8 @@ pub struct Judged {
     pub judgement: Judgement,
     /// Its answer to each item; none unless it was scored.
     pub answers: Vec<Vec<f32>>,
+    /// As in [`Asked`].
+    pub engine: String,
     /// As in [`Asked`].
     pub canonical: Option<Digest>,
     /// As in [`Asked`].
@@ -320,6 +341,7 @@ impl Queue {
 /// What one worker did.
 #[derive(Default)]
 struct Share {
+    engine: String,
     weakness: Option<&'static str>,
     canonical: Option<Digest>,
     seconds: f64,
@@ -341,10 +363,13 @@ async fn share(
         processor_seconds: budget.total.as_secs().max(1),
         limits: queue.competition.limits(),
         contract: queue.competition.contract(),
+        engine: queue.competition.engine(),
+        library: sandbox.library,
     };
     let mut worker = Worker::start(&sandbox.program, budget)?;
-    let strength = worker.hello(&job, &sandbox.program).await?;
+    let (strength, engine) = worker.hello(&job, &sandbox.program).await?;
     let mut share = Share {
+        engine,
         // Before the worker has seen a byte of the model.
         weakness: sandbox.accept(&strength)?,
         ..Share::default()
@@ -408,11 +433,11 @@ impl Worker {
             source,
         };
         // The model must not learn which validator runs it: no arguments but one, no environment but
-        // what keeps the inference library from starting a thread for each core.
+        // what keeps the inference libraries from doing more than they are asked.
         let mut child = Command::new(program)
             .arg(WORKER_ARGUMENT)
             .env_clear()
-            .env(ENVIRONMENT.0, ENVIRONMENT.1)
+            .envs(ENVIRONMENT)
             .current_dir("/")
             // A Ctrl-C meant for us must not look like a crash of the model.
             .process_group(0)
@@ -449,16 +474,17 @@ impl Worker {
         &mut self,
         job: &Job,
         program: &std::path::Path,
-    ) -> Result<Strength, SandboxError> {
+    ) -> Result<(Strength, String), SandboxError> {
         let job = encode(job).map_err(SandboxError::Protocol)?;
         let until = self.until(self.budget.load);
         let greeting = async {
             self.write(&job, until, "start").await.ok()?;
             let hello = self.read(MAX_TEXT, until, "start").await.ok()?;
-            decode_strength(&hello).ok()
+            serde_json::from_slice(&hello).ok()
         };
         match greeting.await {
-            Some(strength) => Ok(strength),
+            Some(Hello::Ready { strength, engine }) => Ok((strength, engine)),
+            Some(Hello::NoEngine(reason)) => Err(SandboxError::Engine(reason)),
             None => {
                 let _ = self.child.start_kill();
                 let _ = self.child.wait().await;
@@ -602,7 +628,7 @@ impl Worker {
             _ => return Judgement::failed(Outcome::Crashed, "it broke the protocol"),
         };
         let words = self.last_words().await;
-        if words.contains("memory allocation of") {
+        if OUT_OF_MEMORY.iter().any(|begin| words.contains(begin)) {
             let reason = format!("it needs more than {} MiB of memory", memory_bytes >> 20);
             return Judgement::failed(Outcome::TooLarge, reason);
         }

@@ -1,17 +1,21 @@
 //! What parent and child say to each other: length-prefixed frames, little endian.
 //!
 //! Parent to child: a [`Job`] (JSON), the model, then the inputs of one sample after another.
-//! Child to parent: a [`Strength`] (JSON), a [`Loaded`] (JSON), then one answer for each sample.
+//! Child to parent: a [`Hello`] (JSON), a [`Loaded`] (JSON), then one answer for each sample.
 
 use super::isolation::Strength;
 use agon_model::digest::Digest;
-use agon_model::inference::Tensor;
+use agon_model::inference::{Engine, Tensor};
 use agon_model::inspect::{Contract, Limits, RefusalKind};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 /// Longest JSON frame.
 pub const MAX_TEXT: usize = 64 << 10;
+/// What a child's last words contain when it had not enough memory: the beginning of what Rust's runtime says, which the
+/// worker's own words repeat, and the exception of C++.
+pub const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "std::bad_alloc"];
 /// Longest answer the parent reads from a child.
 pub const MAX_ANSWER: usize = 1 << 20;
 
@@ -26,6 +30,24 @@ pub struct Job {
     pub limits: Limits,
     /// Inputs and outputs it must declare.
     pub contract: Contract,
+    /// What computes.
+    pub engine: Engine,
+    /// Where the engine's shared library is, if it has one; the child has no environment to say so.
+    pub library: Option<PathBuf>,
+}
+
+/// How the child stands before it has read anything of the model.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Hello {
+    /// It is locked up.
+    Ready {
+        /// How well.
+        strength: Strength,
+        /// The engine and its version.
+        engine: String,
+    },
+    /// The engine cannot be started, and why.
+    NoEngine(String),
 }
 
 /// What became of the model.
@@ -69,11 +91,6 @@ pub fn read_frame(from: &mut impl Read, limit: usize) -> io::Result<Vec<u8>> {
 /// A JSON message as the content of a frame.
 pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(message)?)
-}
-
-/// The strength a child reports first.
-pub fn decode_strength(bytes: &[u8]) -> io::Result<Strength> {
-    Ok(serde_json::from_slice(bytes)?)
 }
 
 /// Tensors as bytes: how many, then for each its rank, dimensions and values.

@@ -2,10 +2,11 @@
 
 use super::isolation::isolate;
 use super::protocol::{
-    Answer, Job, Loaded, MAX_TEXT, decode_tensors, encode, encode_answer, read_frame, write_frame,
+    Answer, Hello, Job, Loaded, MAX_TEXT, OUT_OF_MEMORY, decode_tensors, encode, encode_answer,
+    read_frame, write_frame,
 };
 use agon_model::digest::Digest;
-use agon_model::inference::Session;
+use agon_model::inference::{LoadError, RunError, Runtime, Session};
 use agon_model::inspect::{self, RefusalKind};
 use agon_model::{Dim, canonical};
 use std::io::{self, BufReader};
@@ -29,11 +30,22 @@ fn serve() -> io::Result<()> {
     let mut input = BufReader::new(io::stdin());
     let mut output = io::stdout();
     let job: Job = serde_json::from_slice(&read_frame(&mut input, MAX_TEXT)?)?;
-    let strength = isolate(job.memory_bytes, job.processor_seconds)?;
-    write_frame(&mut output, &encode(&strength)?)?;
+    // While files can still be opened, and nothing of the model is here.
+    let runtime = match job.engine.start(job.library.as_deref()) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let hello = Hello::NoEngine(error.to_string());
+            return write_frame(&mut output, &encode(&hello)?);
+        }
+    };
+    let hello = Hello::Ready {
+        strength: isolate(job.memory_bytes, job.processor_seconds)?,
+        engine: runtime.name().to_owned(),
+    };
+    write_frame(&mut output, &encode(&hello)?)?;
 
     let model = read_frame(&mut input, job.limits.bytes as usize)?;
-    let session = match load(model, &job) {
+    let session = match load(&runtime, model, &job)? {
         Ok((session, inputs, canonical)) => {
             let ready = Loaded::Ready { inputs, canonical };
             write_frame(&mut output, &encode(&ready)?)?;
@@ -51,18 +63,30 @@ fn serve() -> io::Result<()> {
         };
         let inputs =
             decode_tensors(&inputs).ok_or_else(|| io::Error::other("inputs not understood"))?;
-        let answer: Answer = session.run(&inputs).map_err(|error| error.to_string());
+        let answer: Answer = match session.run(&inputs) {
+            Err(RunError::Memory) => return Err(out_of_memory()),
+            answer => answer.map_err(|error| error.to_string()),
+        };
         write_frame(&mut output, &encode_answer(&answer))?;
     }
 }
 
-type Dimensions = Vec<Vec<Option<usize>>>;
+/// An engine that says there is no memory ends the child as one that cannot.
+fn out_of_memory() -> io::Error {
+    io::Error::other(format!("{} the engine failed", OUT_OF_MEMORY[0]))
+}
 
-fn load(bytes: Vec<u8>, job: &Job) -> Result<(Session, Dimensions, Digest), (RefusalKind, String)> {
-    let model = inspect::inspect(&bytes, &job.limits)
+type Dimensions = Vec<Vec<Option<usize>>>;
+type Loading = Result<(Session, Dimensions, Digest), (RefusalKind, String)>;
+
+fn load(runtime: &Runtime, bytes: Vec<u8>, job: &Job) -> io::Result<Loading> {
+    let inspected = inspect::inspect(&bytes, &job.limits)
         .map(|inspection| inspection.model)
-        .and_then(|model| inspect::check_contract(&model, &job.contract).map(|()| model))
-        .map_err(|refusal| (refusal.kind, refusal.to_string()))?;
+        .and_then(|model| inspect::check_contract(&model, &job.contract).map(|()| model));
+    let model = match inspected {
+        Ok(model) => model,
+        Err(refusal) => return Ok(Err((refusal.kind, refusal.to_string()))),
+    };
     let size = |dimension: &Dim| match dimension {
         Dim::Fixed(size) => Some(*size),
         Dim::Named(_) => None,
@@ -73,7 +97,9 @@ fn load(bytes: Vec<u8>, job: &Job) -> Result<(Session, Dimensions, Digest), (Ref
         .map(|input| input.dims.iter().map(size).collect())
         .collect();
     let canonical = canonical::digest(&model);
-    let session =
-        Session::load(bytes).map_err(|error| (RefusalKind::Malformed, error.to_string()))?;
-    Ok((session, declared, canonical))
+    match runtime.load(bytes) {
+        Ok(session) => Ok(Ok((session, declared, canonical))),
+        Err(LoadError::Memory) => Err(out_of_memory()),
+        Err(error) => Ok(Err((RefusalKind::Malformed, error.to_string()))),
+    }
 }

@@ -10,7 +10,6 @@ use crate::likeness::{self, Portrait};
 use crate::roster::{self, Entry, Rules};
 use crate::sandbox::Sandbox;
 use agon_keys::AccountId;
-use agon_model::inference::ENGINE;
 use agon_neuron::{ChainState, ReadError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,7 +66,7 @@ impl Models {
         {
             let committed = (entry.block, entry.extrinsic_index, entry.hotkey);
             let mut row = bench.row(committed, &items);
-            ENGINE.clone_into(&mut row.engine);
+            row.engine = self.competition.engine().to_string();
             let judgement = match &entry.claim {
                 Err(refused) => {
                     row.artefact = refused.artefact;
@@ -121,6 +120,7 @@ impl Models {
             let reason = weakness.to_owned();
             bench.events.emit(&Event::SandboxDegraded { reason });
         }
+        row.engine = judged.engine;
         row.canonical = judged.canonical;
         row.seconds = judged.seconds;
         if judged.judgement.outcome != Outcome::Scored {

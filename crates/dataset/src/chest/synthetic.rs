@@ -231,7 +231,7 @@ impl Sign {
     fn draw(label: usize, labels: usize, shift: [f32; 2], random: &mut impl Rng) -> Self {
         let mut vary = |amount: f32| (random.random::<f32>() * 2.0 - 1.0) * amount;
         let place = label % 12;
-        let x = if place % 2 == 0 { 0.29 } else { 0.71 };
+        let x = if place.is_multiple_of(2) { 0.29 } else { 0.71 };
         let y = 0.25 + 0.1 * (place / 2) as f32;
         let [least, most] = CONTRAST;
         let size = (0.3 / (labels as f32).sqrt()).clamp(0.08, 0.16);

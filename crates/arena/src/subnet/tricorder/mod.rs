@@ -24,7 +24,7 @@ use agon_dataset::cache::DecodedImages;
 use agon_dataset::image::JUDGING_SIDE;
 use agon_dataset::skin::{LesionClass, Record};
 use agon_keys::AccountId;
-use agon_model::inference::Tensor;
+use agon_model::inference::{Engine, Tensor};
 use agon_model::inspect::{Contract, TensorContract};
 use agon_model::metrics;
 use agon_model::proto::ElementType;
@@ -63,6 +63,7 @@ pub struct Tricorder {
     sample: usize,
     budget: Budget,
     scoring: Scoring,
+    engine: Engine,
 }
 
 impl Tricorder {
@@ -78,6 +79,7 @@ impl Tricorder {
                 total: Duration::from_secs(1800),
             },
             scoring: Scoring::Original,
+            engine: Engine::default(),
         }
     }
 
@@ -89,6 +91,11 @@ impl Tricorder {
     /// The same competition with another budget for each run.
     pub fn with_budget(self, budget: Budget) -> Self {
         Self { budget, ..self }
+    }
+
+    /// The same competition judged by another engine.
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
     }
 }
 
@@ -134,6 +141,10 @@ impl Competition for Tricorder {
 
     fn budget(&self) -> Budget {
         self.budget.clone()
+    }
+
+    fn engine(&self) -> Engine {
+        self.engine
     }
 
     fn draw(&self, seed: Seed) -> Vec<usize> {
