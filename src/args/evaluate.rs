@@ -15,7 +15,7 @@ pub enum EvaluatedCompetition {
     /// Skin lesions: eleven classes from an image and the patient's demographics.
     Tricorder(Box<EvaluateTricorder>),
     /// Chest X-rays: the probability of each of a list of findings.
-    Healthcare(super::EvaluateHealthcare),
+    Healthcare(Box<super::EvaluateHealthcare>),
 }
 
 /// Which lesions of a data set are judged.

@@ -13,9 +13,9 @@ pub struct Train {
 #[derive(Debug, Subcommand)]
 pub enum TrainSubnet {
     /// Skin lesions: eleven classes from an image and the patient's demographics.
-    Tricorder(TrainTricorder),
+    Tricorder(Box<TrainTricorder>),
     /// Chest X-rays: the probability of each of a list of findings.
-    Healthcare(super::TrainHealthcare),
+    Healthcare(Box<super::TrainHealthcare>),
 }
 
 /// Every setting can also stand in the file and in the environment; `--print-config` shows its value and who said so.

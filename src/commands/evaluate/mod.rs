@@ -44,7 +44,7 @@ const NAMED: usize = 10;
 pub async fn run(evaluate: Evaluate) -> Result<(), Failure> {
     match evaluate.competition {
         EvaluatedCompetition::Tricorder(arguments) => tricorder(*arguments).await,
-        EvaluatedCompetition::Healthcare(arguments) => healthcare::run(arguments).await,
+        EvaluatedCompetition::Healthcare(arguments) => healthcare::run(*arguments).await,
     }
 }
 
