@@ -155,7 +155,8 @@ fn a_killed_run_goes_on_to_the_same_model() {
     // Saved after every step.
     let arguments = quick(&["--save-interval", "0"]);
     place.kill_at(&arguments, "Epoch 1/3");
-    assert_eq!(place.interrupt_at(&arguments, "Epoch 2/3"), Some(130));
+    let stopped = place.signal_at("-TERM", &arguments, "Epoch 2/3");
+    assert_eq!(stopped, Some(130));
     let output = place.run(&arguments);
     let said = errors(&output);
     assert!(output.status.success(), "{said}");

@@ -115,6 +115,11 @@ impl Place {
     /// Start a command, press Ctrl-C (SIGINT to its whole process group, as a terminal does) as soon as
     /// it says `line`, and return its exit status.
     pub fn interrupt_at(&self, arguments: &[&str], line: &str) -> Option<i32> {
+        self.signal_at("-INT", arguments, line)
+    }
+
+    /// The same with another signal, as a supervisor sends it.
+    pub fn signal_at(&self, signal: &str, arguments: &[&str], line: &str) -> Option<i32> {
         let mut child = self
             .command(arguments)
             .process_group(0)
@@ -129,7 +134,7 @@ impl Place {
             if !pressed && said.expect("standard error is text").contains(line) {
                 pressed = true;
                 let group = format!("-{}", child.id());
-                let kill = Command::new("kill").args(["-INT", "--", &group]).status();
+                let kill = Command::new("kill").args([signal, "--", &group]).status();
                 assert!(kill.expect("kill runs").success());
             }
         }

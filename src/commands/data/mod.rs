@@ -8,6 +8,7 @@ use crate::args::{Data, DataCommand, DataSubnet, Synthesize};
 use crate::commands::session::document;
 use crate::failure::Failure;
 use crate::printer::{Printer, result, say};
+use crate::signals::told_to_stop;
 use agon_dataset::chest::synthetic as x_rays;
 use agon_dataset::skin::synthetic::{self as lesions, GenerateError};
 use anyhow::anyhow;
@@ -15,14 +16,13 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Run the command; Ctrl-C ends it at the next step, with nothing half-written under its final name.
+/// Run the command; Ctrl-C or SIGTERM ends it at the next step, with nothing half-written under its final name.
 pub async fn run(data: Data) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            flag.store(true, Ordering::Relaxed);
-        }
+        told_to_stop().await;
+        flag.store(true, Ordering::Relaxed);
     });
     let work = move || match data.command {
         DataCommand::List(list) => download::list(list.subnet, list.source, list.json),

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 /// How long a command must have run before it counts as started.
 const SETTLED: Duration = Duration::from_secs(1);
 /// How long a supervisor may take to tell something, or to be gone once its command is.
-const SUPERVISOR: Duration = Duration::from_secs(10);
+const SUPERVISOR: Duration = Duration::from_secs(30);
 /// How often a record or a lock is looked at while it is waited for.
 const LOOK: Duration = Duration::from_millis(20);
 /// How many lines of a log are shown of a command that ended at once.
