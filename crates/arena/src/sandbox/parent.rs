@@ -364,7 +364,7 @@ async fn share(
         limits: queue.competition.limits(),
         contract: queue.competition.contract(),
         engine: queue.competition.engine(),
-        library: sandbox.library,
+        library: sandbox.library.clone(),
     };
     let mut worker = Worker::start(&sandbox.program, budget)?;
     let (strength, engine) = worker.hello(&job, &sandbox.program).await?;
