@@ -65,13 +65,12 @@ fn main() {
         let path = place.path().join("model.onnx");
         let bytes = model.to_bytes();
         std::fs::write(&path, &bytes).expect("the model is written");
-        let mut answers = Vec::new();
         let mut ours = Rates::default();
         let mut theirs = Rates::default();
         let mut agreed = 0;
         for _ in 0..TIMES {
             let began = Instant::now();
-            answers = runtime.block_on(judge(engine, &records, &bytes, cores));
+            let answers = runtime.block_on(judge(engine, &records, &bytes, cores));
             ours.add(began.elapsed());
             if let Some(python) = &python {
                 let table = place.path().join("metadata.csv");
