@@ -162,6 +162,40 @@ fn two_phases_keep_their_place_and_go_on() {
 }
 
 #[test]
+fn killed_anywhere_it_goes_on_from_there() {
+    let world = world();
+    let kill_at = |flags: &str, line: &str| {
+        let words = world.words(&format!("{LOCAL} {flags}"));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        world.place.kill_at(&words, line);
+    };
+    kill_at("--two_phases", "checking");
+    kill_at("--two_phases", "is uploaded");
+    assert_eq!(committed(&world), Value::Null);
+    // Between the phases: the seal is not made anew, or its place would be lost.
+    kill_at("--two_phases", "sealed in block");
+    let sealed = committed(&world);
+    let block = match sealed["text"]
+        .as_str()
+        .unwrap()
+        .split(':')
+        .collect::<Vec<_>>()[..]
+    {
+        ["seal", _] => sealed["block"].as_u64().unwrap(),
+        // The reveal was faster than the signal.
+        ["reveal", block, ..] => block.parse().unwrap(),
+        _ => panic!("{sealed}"),
+    };
+    let told = world.ok(&format!("{LOCAL} --two_phases"));
+    assert_eq!(told["accepted"], true, "{told}");
+    let text = told["commitment"]["text"].as_str().unwrap();
+    assert!(
+        text.starts_with(&format!("reveal:{block}:")),
+        "{text}, sealed in {block}"
+    );
+}
+
+#[test]
 fn mistakes_are_told_before_anything_is_sent() {
     let world = world();
     let mistake = |flags: &str| {
