@@ -6,6 +6,7 @@ mod evaluate;
 mod health;
 mod healthcare;
 mod judging;
+mod miner;
 mod neuron;
 pub mod node;
 mod sandbox;
@@ -20,6 +21,7 @@ pub use evaluate::*;
 pub use health::*;
 pub use healthcare::*;
 pub use judging::*;
+pub use miner::*;
 pub use neuron::*;
 pub use sandbox::*;
 pub use submit::*;
@@ -69,6 +71,8 @@ pub enum Command {
     Train(Train),
     /// Judge models on labelled data as the validators do, and compare them.
     Evaluate(Evaluate),
+    /// Train models for a competition, and publish and commit them as they become better.
+    Miner(Miner),
     /// Judge what miners have committed, round after round, and set weights.
     Validator(Validator),
     /// Make a validator's weights again, hand its past on, compare two validators.

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Data(data) => runtime.block_on(commands::data::run(data)),
         Command::Train(train) => runtime.block_on(commands::train::run(train)),
         Command::Evaluate(evaluate) => runtime.block_on(commands::evaluate::run(evaluate)),
+        Command::Miner(miner) => runtime.block_on(commands::miner::run(miner)),
         Command::Validator(validator) => {
             runtime.block_on(commands::validator::run(validator, &arguments.logging))
         }

@@ -3,6 +3,7 @@
 use super::{Isolating, OneSubnet, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::reward::Scoring;
+use agon_dataset::chest::LabelSet;
 use agon_keys::AccountId;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct Validator {
 pub enum ValidatorVerb {
     /// Judge skin-lesion models.
     Tricorder(Box<RunValidator>),
+    /// Judge chest X-ray models.
+    Healthcare(Box<RunXRayValidator>),
     /// Judge the models of a round again and compare with what was written down.
     Rejudge(Box<Rejudge>),
 }
@@ -88,11 +91,33 @@ pub struct RunValidator {
 }
 
 #[derive(Debug, Args)]
+pub struct RunXRayValidator {
+    #[command(flatten)]
+    pub run: RunValidator,
+    #[command(flatten)]
+    pub rules: XRayRules,
+}
+
+/// What else decides how X-ray models are judged.
+#[derive(Debug, Args)]
+pub struct XRayRules {
+    /// The labels of X-rays in the order of a network's answers: nih for the fourteen of NIH ChestX-ray14, or names with
+    /// commas.
+    #[arg(long, value_name = "LABELS", default_value = "nih")]
+    pub labels: LabelSet,
+    /// Refuse to judge on X-rays that this public data set holds too, by image and by patient.
+    #[arg(long, value_name = "DIR")]
+    pub public: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct JudgingData {
-    /// Labelled images in the HAM10000 layout: DIR/images/*.jpg and DIR/metadata.csv.
+    /// Labelled images: of lesions with metadata.csv in the HAM10000 layout, of chests with Data_Entry.csv or
+    /// metadata.csv.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Judge only on the part that a split by lesion with this seed keeps for judges, as agon up does.
+    /// Judge only on the part that a split by lesion or patient with this seed keeps for judges, as agon up and agon
+    /// train divide images.
     #[arg(long = "judging.split", value_name = "SEED")]
     pub split: Option<u64>,
     /// How many samples are judged a round.
@@ -150,6 +175,8 @@ pub struct Rejudge {
     pub place: LedgerPlace,
     #[command(flatten)]
     pub judging: JudgingData,
+    #[command(flatten)]
+    pub rules: XRayRules,
     /// The round; default: the last one.
     #[arg(long, value_name = "N")]
     pub round: Option<u64>,

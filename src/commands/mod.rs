@@ -7,6 +7,7 @@ pub mod data;
 pub mod doctor;
 pub mod evaluate;
 pub mod ledger;
+pub mod miner;
 pub mod node;
 pub mod query;
 pub mod service;

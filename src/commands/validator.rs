@@ -3,7 +3,8 @@
 use super::session::{Session, document, table};
 use super::wallet::{Part, open, unlock};
 use crate::args::{
-    JudgingData, Logging, Rejudge, RunValidator, Validator as Arguments, ValidatorVerb,
+    JudgingData, Logging, Rejudge, RunValidator, RunXRayValidator, Validator as Arguments,
+    ValidatorVerb, XRayRules,
 };
 use crate::failure::Failure;
 use crate::files::cache_directory;
@@ -19,11 +20,14 @@ use agon_arena::ledger::{Evaluation, Ledger, Outcome, Records};
 use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
 use agon_arena::snapshot;
+use agon_arena::subnet::healthcare::{self, Healthcare};
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_arena::validator::{Models, Setup, Task, Validator, ValidatorError};
+use agon_dataset::chest;
 use agon_dataset::skin;
 use agon_dataset::source::{Access, Patience};
+use agon_dataset::split::{self, Shares};
 use agon_dataset::store::{Cache, LocalStore};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
@@ -34,7 +38,13 @@ use std::sync::Arc;
 /// Run one verb.
 pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure> {
     match arguments.verb {
-        ValidatorVerb::Tricorder(arguments) => validate(*arguments, logging).await,
+        ValidatorVerb::Tricorder(arguments) => {
+            validate(*arguments, logging, tricorder::NAME, None).await
+        }
+        ValidatorVerb::Healthcare(arguments) => {
+            let RunXRayValidator { run, rules } = *arguments;
+            validate(run, logging, healthcare::NAME, Some(rules)).await
+        }
         ValidatorVerb::Rejudge(arguments) => rejudge(*arguments).await,
     }
 }
@@ -48,17 +58,12 @@ struct Judging {
 }
 
 impl Judging {
-    async fn open(arguments: &JudgingData) -> Result<Self, Failure> {
-        let (directory, split) = (arguments.data_dir.clone(), arguments.split);
-        let load = tokio::task::spawn_blocking(move || match split {
-            Some(seed) => Parts::load(&directory, seed)
-                .map(|parts| parts.judging)
-                .map_err(Failure::user),
-            None => skin::load(&directory).map_err(Failure::user),
-        });
-        let records = load.await??;
-        say(&format!("{} images to judge with", records.len()));
-        let competition = Tricorder::new(records, arguments.sample as usize);
+    /// `xrays` are the rules of X-rays; without them lesions are judged.
+    async fn open(arguments: &JudgingData, xrays: Option<&XRayRules>) -> Result<Self, Failure> {
+        let competition = match xrays {
+            Some(rules) => chests(arguments, rules).await?,
+            None => lesions(arguments).await?,
+        };
         if !arguments.store.is_dir() {
             return Err(Failure::user(anyhow!(
                 "the store {} is no directory",
@@ -66,7 +71,7 @@ impl Judging {
             )));
         }
         Ok(Self {
-            competition: Arc::new(competition.with_scoring(arguments.scoring.into())),
+            competition,
             source: arguments
                 .seed
                 .map_or(SampleSource::Chain, SampleSource::Fixed),
@@ -74,6 +79,49 @@ impl Judging {
             sandbox: arguments.isolating.sandbox().await?,
         })
     }
+}
+
+async fn lesions(arguments: &JudgingData) -> Result<Arc<dyn Competition>, Failure> {
+    let (directory, split) = (arguments.data_dir.clone(), arguments.split);
+    let load = tokio::task::spawn_blocking(move || match split {
+        Some(seed) => Parts::load(&directory, seed)
+            .map(|parts| parts.judging)
+            .map_err(Failure::user),
+        None => skin::load(&directory).map_err(Failure::user),
+    });
+    let records = load.await??;
+    say(&format!("{} images to judge with", records.len()));
+    let competition = Tricorder::new(records, arguments.sample as usize);
+    Ok(Arc::new(competition.with_scoring(arguments.scoring.into())))
+}
+
+async fn chests(
+    arguments: &JudgingData,
+    rules: &XRayRules,
+) -> Result<Arc<dyn Competition>, Failure> {
+    let (directory, split) = (arguments.data_dir.clone(), arguments.split);
+    let (labels, public) = (rules.labels.clone(), rules.public.clone());
+    let (sample, scoring) = (arguments.sample as usize, arguments.scoring);
+    let load = move || -> Result<Healthcare, Failure> {
+        let mut records = chest::open(&directory, &labels)
+            .map_err(Failure::user)?
+            .records;
+        if let Some(seed) = split {
+            let parts = chest::split(&records, &Shares::default(), seed).map_err(Failure::user)?;
+            let judging = parts.part(split::Part::Judging).iter();
+            records = judging.map(|&at| records[at].clone()).collect();
+        }
+        say(&format!("{} images to judge with", records.len()));
+        match public {
+            None => Ok(Healthcare::new(labels, records, sample)),
+            Some(directory) => {
+                let public = chest::open(&directory, &labels).map_err(Failure::user)?;
+                Healthcare::hidden(labels, records, &public.records, sample).map_err(Failure::user)
+            }
+        }
+    };
+    let competition = tokio::task::spawn_blocking(load).await??;
+    Ok(Arc::new(competition.with_scoring(scoring.into())))
 }
 
 /// Where models come from: the local store and the Hub.
@@ -112,12 +160,17 @@ fn directory(arguments: &RunValidator) -> Result<PathBuf, Failure> {
     )
 }
 
-async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Failure> {
+async fn validate(
+    arguments: RunValidator,
+    logging: &Logging,
+    name: &str,
+    xrays: Option<XRayRules>,
+) -> Result<(), Failure> {
     let directory = directory(&arguments)?;
     logging::start(&directory.join("logs"), logging)?;
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let talk = Talk::new(printer.clone());
-    let judging = Judging::open(&arguments.judging).await?;
+    let judging = Judging::open(&arguments.judging, xrays.as_ref()).await?;
     let session = Session::open(&arguments.subnet.chain).await?;
     let netuid = arguments.subnet.netuid;
     session.subnet_exists(netuid).await?;
@@ -136,7 +189,7 @@ async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Fail
         tokio::spawn(watched.health.clone().follow(client.clone()));
     }
     let health = watched.as_ref().map(|watched| watched.health.clone());
-    let ledger = ledger(&directory, &arguments, client.genesis_hash()).await?;
+    let ledger = ledger(&directory, &arguments, name, client.genesis_hash()).await?;
     let listener = move |who: &str, event: &Event| {
         if let Some(health) = &health {
             health.observe(who, event);
@@ -190,20 +243,20 @@ async fn validate(arguments: RunValidator, logging: &Logging) -> Result<(), Fail
 async fn ledger(
     directory: &Path,
     arguments: &RunValidator,
+    name: &str,
     genesis: agon_neuron::H256,
 ) -> Result<Ledger, Failure> {
     if let Some(path) = &arguments.snapshot {
         let file = std::fs::File::open(path)
             .with_context(|| format!("cannot read the snapshot {}", path.display()))
             .map_err(Failure::User)?;
-        let rounds =
-            snapshot::install(directory, file, genesis, tricorder::NAME).map_err(Failure::user)?;
+        let rounds = snapshot::install(directory, file, genesis, name).map_err(Failure::user)?;
         say(&format!(
             "{rounds} rounds are taken over from {}",
             path.display()
         ));
     }
-    Ok(Ledger::open(directory, &genesis.0, tricorder::NAME).await?)
+    Ok(Ledger::open(directory, &genesis.0, name).await?)
 }
 
 /// One model, judged again.
@@ -220,7 +273,9 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
     let records = Records::open(&place.ledger, place.competition.as_deref())
         .await
         .map_err(Failure::user)?;
-    let judging = Judging::open(&arguments.judging).await?;
+    let name = records.scope().competition;
+    let xrays = (name == healthcare::NAME).then_some(&arguments.rules);
+    let judging = Judging::open(&arguments.judging, xrays).await?;
     let rounds = records.all_rounds().await?;
     let round = rounds
         .into_iter()

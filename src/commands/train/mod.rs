@@ -79,7 +79,7 @@ pub async fn run(train: Train) -> Result<(), Failure> {
 }
 
 /// A token that is cancelled when the run is to stop.
-fn cancelled_when_stopped() -> CancellationToken {
+pub(super) fn cancelled_when_stopped() -> CancellationToken {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {

@@ -12,6 +12,7 @@ pub mod xrays;
 
 pub use score::score;
 
+use crate::commitment::Form;
 use crate::competition::{Budget, Competition, SampleError, Score};
 use crate::compute::{Compute, GB, Minimum};
 use crate::incentive::Incentive;
@@ -183,6 +184,11 @@ impl Incentive for Healthcare {
 }
 
 impl Competition for Healthcare {
+    /// The original's own, and Agon's.
+    fn forms(&self) -> &'static [Form] {
+        &[Form::Revision, Form::File, Form::TwoPhase]
+    }
+
     fn contract(&self) -> Contract {
         let floats = |dims| TensorContract {
             element_type: ElementType::Float,
