@@ -3,6 +3,7 @@
 mod common;
 
 use common::Place;
+use common::chain::Chain;
 use serde_json::Value;
 use std::fs;
 
@@ -160,4 +161,96 @@ fn a_public_set_is_not_judged_on() {
         "run/model.onnx",
     ]);
     assert!(said.contains("it judges memory"), "{said}");
+}
+
+#[test]
+fn a_miner_commits_what_it_trains_and_a_validator_pays_it() {
+    let place = place("200");
+    for name in ["miner", "validator"] {
+        let uri = format!("//{name}");
+        let regenerate = [
+            "wallet",
+            "regen-hotkey",
+            "--wallet.name",
+            name,
+            "--uri",
+            &uri,
+        ];
+        place.json(&[&regenerate[..], &["--json"]].concat());
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let chain = runtime.block_on(Chain::new(&["miner"]));
+    let url = chain.url();
+    fs::create_dir(place.path("store")).unwrap();
+    let network = [
+        "--netuid",
+        "1",
+        "--subtensor.chain_endpoint",
+        &url,
+        "--store",
+        "store",
+    ];
+    let mine = ["miner", "healthcare", "--wallet.name", "miner", "--json"];
+    let training = [
+        "--num_epochs",
+        "3",
+        "--training_mode",
+        "fast",
+        "--batch_size",
+        "8",
+    ];
+    place.json(&[&mine[..], &QUICK[2..], &training, &network].concat());
+
+    let validate = [
+        "validator",
+        "healthcare",
+        "--wallet.name",
+        "validator",
+        "--json",
+    ];
+    let judging = [
+        "--data-dir",
+        "synthetic_data",
+        "--labels",
+        "first,second",
+        "--judging.split",
+        "20",
+        "--judging.sample",
+        "20",
+        "--logging.logging_dir",
+        "neurons",
+        "--scoring",
+        "robust",
+        "--rounds",
+        "1",
+    ];
+    let told = place.json(&[&validate[..], &judging, &network].concat());
+    let ledger = told["ledger"].as_str().unwrap();
+    let board = place.json(&["board", "--ledger", ledger, "--json"]);
+    let line = &board["submissions"][0];
+    assert_eq!(
+        (&line["outcome"], &line["weight"]),
+        (&"scored".into(), &65535.into()),
+        "{line:#}"
+    );
+    let best = fs::read(place.path("run/best.onnx")).unwrap();
+    let digest = agon_model::digest::Digest::of(&best).to_string();
+    assert_eq!(line["model"], digest.as_str());
+    let loss = line["figures"]["loss"].as_f64().unwrap();
+    assert!((line["score"].as_f64().unwrap() - (-loss).exp()).abs() < 1e-9);
+    // Replayed under other rules it does not agree, under its own it does.
+    let replay = ["ledger", "replay", "--ledger", ledger, "--scoring"];
+    assert!(
+        place
+            .run(&[&replay[..], &["robust"]].concat())
+            .status
+            .success()
+    );
+    assert_eq!(
+        place
+            .run(&[&replay[..], &["original"]].concat())
+            .status
+            .code(),
+        Some(1)
+    );
 }

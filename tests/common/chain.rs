@@ -71,6 +71,11 @@ impl Chain {
         chain
     }
 
+    /// Where the chain listens.
+    pub fn url(&self) -> String {
+        self.node.url()
+    }
+
     /// Bring a call into a block.
     pub async fn send(&self, call: Call, signer: &str) {
         let what = call.to_string();
