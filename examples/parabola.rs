@@ -69,6 +69,10 @@ impl Competition for Parabola {
             data: vec![x(item)],
         }])
     }
+    fn class(&self, item: usize) -> usize {
+        // The right answer follows from the item. In one class all good models would look like copies of each other.
+        item
+    }
     fn score(&self, items: &[usize], answers: &[Vec<f32>], _bytes: u64) -> Score {
         let miss = |(&item, answer): (&usize, &Vec<f32>)| (answer[0] - x(item) * x(item)).abs();
         let evidence: Vec<f32> = items.iter().zip(answers).map(miss).collect();
