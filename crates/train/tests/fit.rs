@@ -522,7 +522,7 @@ fn a_batch_that_does_not_fit_into_memory_is_computed_in_parts() {
     let home = tempfile::tempdir().unwrap();
     let error = run(&nothing, home.path(), OnOtherRun::Refuse, &mut go_on).unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("out of memory"), "{message}");
+    assert!(message.contains("does not fit into memory"), "{message}");
 }
 
 #[test]
