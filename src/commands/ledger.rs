@@ -5,10 +5,12 @@ use crate::args::{CompareLedgers, ExportLedger, Ledger, LedgerPlace, LedgerVerb,
 use crate::failure::Failure;
 use crate::files::write_private;
 use crate::printer::result;
+use agon_arena::incentive::Incentive;
 use agon_arena::ledger::Records;
 use agon_arena::replay::{compare, replay};
+use agon_arena::reward::Scoring;
 use agon_arena::seed::SampleSource;
-use agon_arena::{reward, snapshot, subnet};
+use agon_arena::{snapshot, subnet};
 use agon_model::digest::Digest;
 use anyhow::{Context, anyhow};
 use serde_json::json;
@@ -34,11 +36,16 @@ async fn of(directory: &Path, competition: Option<&str>) -> Result<Records, Fail
         .map_err(Failure::user)
 }
 
+/// How a competition pays; how far it looks back does not depend on the scoring.
+fn rules(name: &str, scoring: Scoring) -> Result<Box<dyn Incentive>, Failure> {
+    subnet::rules(name, scoring)
+        .ok_or_else(|| Failure::user(anyhow!("there is no competition {name:?}")))
+}
+
 async fn again(arguments: Replay) -> Result<(), Failure> {
     let records = records(&arguments.place).await?;
     let name = records.scope().competition;
-    let competition = subnet::rules(&name, arguments.scoring.into())
-        .ok_or_else(|| Failure::user(anyhow!("there is no competition {name:?}")))?;
+    let competition = rules(&name, arguments.scoring.into())?;
     let source = arguments
         .seed
         .map_or(SampleSource::Chain, SampleSource::Fixed);
@@ -79,7 +86,9 @@ async fn export(arguments: ExportLedger) -> Result<(), Failure> {
     if path.exists() {
         return Err(Failure::user(anyhow!("{} exists already", path.display())));
     }
-    let bytes = snapshot::export(&records, reward::HISTORY).await?;
+    let name = records.scope().competition;
+    let history = rules(&name, Scoring::Original)?.history();
+    let bytes = snapshot::export(&records, history).await?;
     write_private(path, &bytes)
         .with_context(|| format!("cannot write {}", path.display()))
         .map_err(Failure::User)?;

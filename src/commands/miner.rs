@@ -60,17 +60,27 @@ async fn mine(arguments: MineHealthcare) -> Result<(), Failure> {
     let handle = Handle::current();
     // Training keeps a thread for itself; whatever is to be said to the chain is said from there.
     let work = move || {
+        // The best model, while the chain has not taken it.
+        let mut waiting = None;
         healthcare::train(&arguments.training, &stop, &printer, &mut |path, _| {
+            waiting = Some(path.to_owned());
             match handle.block_on(submit(&miner, path)) {
                 // The next better model is another chance.
-                Err(Problem::Chain(error)) => {
-                    printer.say(&format!("not committed: {error}"));
-                    Ok(())
-                }
-                Err(Problem::Ours(error)) => Err(error),
-                Ok(()) => Ok(()),
+                Err(Problem::Chain(error)) => printer.say(&format!("not committed: {error}")),
+                Err(Problem::Ours(error)) => return Err(error),
+                Ok(()) => waiting = None,
             }
-        })
+            Ok(())
+        })?;
+        let Some(path) = waiting else {
+            return Ok(());
+        };
+        handle
+            .block_on(submit(&miner, &path))
+            .map_err(|problem| match problem {
+                Problem::Chain(error) => error.into(),
+                Problem::Ours(error) => Failure::Ours(error),
+            })
     };
     tokio::task::spawn_blocking(work).await?
 }

@@ -16,7 +16,8 @@ use crate::talk::Talk;
 use agon_arena::competition::Competition;
 use agon_arena::event::{Event, Events};
 use agon_arena::fetch::Fetch;
-use agon_arena::ledger::{Evaluation, Ledger, Outcome, Records};
+use agon_arena::journal::JournalError;
+use agon_arena::ledger::{Evaluation, Ledger, LedgerError, Outcome, Records};
 use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
 use agon_arena::snapshot;
@@ -256,7 +257,12 @@ async fn ledger(
             path.display()
         ));
     }
-    Ok(Ledger::open(directory, &genesis.0, name).await?)
+    Ledger::open(directory, &genesis.0, name)
+        .await
+        .map_err(|error| match error {
+            LedgerError::Journal(JournalError::Used(_)) => Failure::user(error),
+            error => error.into(),
+        })
 }
 
 /// One model, judged again.

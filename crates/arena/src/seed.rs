@@ -1,6 +1,7 @@
 //! Named randomness: every random choice of the arena comes from a 32-byte seed with a purpose.
 
 use rand::SeedableRng;
+use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest as _, Sha256};
 
@@ -23,6 +24,13 @@ impl Seed {
     /// The seed of something else that depends on the same values.
     pub fn purpose(&self, purpose: &str) -> Self {
         Self::derive(purpose, &[&self.0])
+    }
+
+    /// `count` of the numbers below `all`, or all when there are fewer, in ascending order.
+    pub fn draw(&self, all: usize, count: usize) -> Vec<usize> {
+        let mut drawn = sample(&mut self.stream(), all, count.min(all)).into_vec();
+        drawn.sort_unstable();
+        drawn
     }
 
     /// The stream of this seed.

@@ -208,11 +208,7 @@ impl Competition for Healthcare {
     }
 
     fn draw(&self, seed: Seed) -> Vec<usize> {
-        let all = self.records.len();
-        let mut items =
-            rand::seq::index::sample(&mut seed.stream(), all, self.sample.min(all)).into_vec();
-        items.sort_unstable();
-        items
+        seed.draw(self.records.len(), self.sample)
     }
 
     fn inputs(
