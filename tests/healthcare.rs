@@ -2,9 +2,14 @@
 
 mod common;
 
+use agon_arena::ledger::Ledger;
+use agon_arena::reward::Scoring;
+use agon_arena::subnet::{self, healthcare::NAME};
+use agon_model::digest::Digest;
+use agon_neuron::H256;
 use common::Place;
-use common::chain::Chain;
-use serde_json::Value;
+use common::chain::{Chain, key};
+use serde_json::{Value, json};
 use std::fs;
 
 /// A network of a few seconds on generated images.
@@ -234,7 +239,7 @@ fn a_miner_commits_what_it_trains_and_a_validator_pays_it() {
         "{line:#}"
     );
     let best = fs::read(place.path("run/best.onnx")).unwrap();
-    let digest = agon_model::digest::Digest::of(&best).to_string();
+    let digest = Digest::of(&best).to_string();
     assert_eq!(line["model"], digest.as_str());
     let loss = line["figures"]["loss"].as_f64().unwrap();
     assert!((line["score"].as_f64().unwrap() - (-loss).exp()).abs() < 1e-9);
@@ -253,4 +258,59 @@ fn a_miner_commits_what_it_trains_and_a_validator_pays_it() {
             .code(),
         Some(1)
     );
+}
+
+/// The mean of its rewards goes back over more rounds than that of the skin-lesion competition.
+#[test]
+fn a_past_that_is_handed_on_keeps_what_rewards_need() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let directory = place.path("ledger");
+        let mut ledger = Ledger::open(&directory, &[7; 32], NAME).await.unwrap();
+        for number in 1..=12 {
+            let block = 10 * number;
+            let opened = json!({
+                "number": number,
+                "epoch": number,
+                "cutoff_block": block,
+                "cutoff_hash": H256([1; 32]),
+                "seed_hash": H256([2; 32]),
+            });
+            let row = json!({
+                "round": number,
+                "hotkey": key("miner").account(),
+                "commit_block": 5,
+                "extrinsic_index": 0,
+                "artefact": null,
+                "sample": Digest::of(b"sample"),
+                "bytes": 0,
+                "engine": "engine",
+                "outcome": "scored",
+                "reason": null,
+                "score": 0.5,
+                "metrics": {"loss": 0.69},
+                "evidence": [0.69],
+            });
+            for (event, of) in [
+                ("round_opened", opened),
+                ("evaluated", row),
+                ("round_paid", json!({"round": number, "block": block})),
+            ] {
+                let event = serde_json::from_value(json!({"event": event, "of": of})).unwrap();
+                ledger.record(&event).await.unwrap();
+            }
+        }
+        ledger.close().await;
+    });
+    let export = [
+        "ledger", "export", "--ledger", "ledger", "--output", "past", "--json",
+    ];
+    place.json(&export);
+    let past = fs::read_to_string(place.path("past")).unwrap();
+    let whole = past
+        .lines()
+        .filter(|line| line.contains("\"evidence\":[0.69]"));
+    let history = subnet::rules(NAME, Scoring::Robust).unwrap().history();
+    assert_eq!((whole.count(), history), (9, 9));
 }

@@ -182,6 +182,11 @@ class TheirAxon(unittest.TestCase):
         cls.axon.attach(forward_fn=doubled, blacklist_fn=black)
         cls.axon.attach(forward_fn=slept).attach(forward_fn=failed)
         cls.axon.start()
+        # It serves from a thread of its own, some time after this returns.
+        deadline = time.time() + 30
+        while not cls.axon.fast_server.started:
+            assert time.time() < deadline, "their axon does not start"
+            time.sleep(0.05)
 
     @classmethod
     def tearDownClass(cls):
