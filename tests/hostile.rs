@@ -20,6 +20,7 @@ use agon_model::proto::{AttributeProto, NodeProto, TensorProto};
 use agon_model::{Dim, Model};
 use common::chain::Chain;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -244,6 +245,7 @@ async fn judge(
         ),
         store: Fetch::local(store),
         sandbox: Sandbox::new(common::AGON.into()).with_library(common::library()),
+        at_once: NonZeroUsize::MIN,
     });
     chain
         .round(&place.join("validator"), tricorder::NAME, task)

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ async fn the_example_of_a_competition_pays_who_it_should() {
         competition: Arc::new(parabola::Parabola),
         store: Fetch::local(store),
         sandbox: Sandbox::new(common::AGON.into()),
+        at_once: NonZeroUsize::MIN,
     });
     let ledger = place.path().join("validator");
     let (rows, weights) = chain.round(&ledger, "parabola", task).await;

@@ -7,6 +7,7 @@ use agon_dataset::chest::LabelSet;
 use agon_keys::AccountId;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -142,6 +143,10 @@ pub struct JudgingData {
     /// How many GiB of them are kept; the least recently used go first.
     #[arg(long = "models.cache_size", value_name = "GIB", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub cache_size: u64,
+    /// How many models are fetched and run at once; default: one for each core, as far as memory suffices. It changes no
+    /// judgement.
+    #[arg(long = "judging.models", value_name = "N")]
+    pub at_once: Option<NonZeroUsize>,
     #[command(flatten)]
     pub isolating: Isolating,
 }

@@ -14,6 +14,7 @@ use crate::printer::{Printer, result, say};
 use crate::signals::told_to_stop;
 use crate::talk::Talk;
 use agon_arena::competition::Competition;
+use agon_arena::compute::models_at_once;
 use agon_arena::event::{Event, Events};
 use agon_arena::fetch::Fetch;
 use agon_arena::journal::JournalError;
@@ -197,6 +198,10 @@ async fn validate(
         }
         talk.tell(who, event);
     };
+    let at_once = match arguments.judging.at_once {
+        Some(models) => models,
+        None => models_at_once(&judging.competition.budget()),
+    };
     let setup = Setup {
         client,
         netuid,
@@ -205,6 +210,7 @@ async fn validate(
             competition: judging.competition,
             store: judging.store,
             sandbox: judging.sandbox,
+            at_once,
         }),
         sample_source: judging.source,
         stake_limit: Some(arguments.stake_limit.0),

@@ -35,11 +35,16 @@ pub struct Chain {
 impl Chain {
     /// With miners of these names.
     pub async fn new(miners: &[&str]) -> Self {
+        Self::with_block_time(miners, Duration::from_millis(30)).await
+    }
+
+    /// The same where time passes otherwise.
+    pub async fn with_block_time(miners: &[&str], block_time: Duration) -> Self {
         let rich = |name: &&str| (key(name).account().0.into(), 500_000 * genesis::TAO);
         let mut endowed: Vec<_> = miners.iter().map(rich).collect();
         endowed.extend([rich(&"owner"), rich(&"validator")]);
         let node = Node::start(NodeOptions {
-            block_time: Duration::from_millis(30).into(),
+            block_time: block_time.into(),
             genesis: Some(genesis::development(&endowed)),
             ..NodeOptions::default()
         })
@@ -66,9 +71,14 @@ impl Chain {
             let register = Call::burned_register(NETUID, key(name).account());
             chain.send(register, name).await;
         }
-        let stake = Call::add_stake(key("validator").account(), NETUID, 1000 * genesis::TAO);
-        chain.send(stake, "validator").await;
+        chain.stake("validator").await;
         chain
+    }
+
+    /// Give a hotkey a stake to validate with.
+    pub async fn stake(&self, name: &str) {
+        let stake = Call::add_stake(key(name).account(), NETUID, 1000 * genesis::TAO);
+        self.send(stake, name).await;
     }
 
     /// Where the chain listens.
@@ -116,6 +126,18 @@ impl Chain {
         name: &str,
         task: Task,
     ) -> (BTreeMap<String, Evaluation>, BTreeMap<String, u16>) {
+        let told = self.judge(directory, name, task).await;
+        self.node.stop().await;
+        told
+    }
+
+    /// The same on a chain that goes on. A directory that holds a round's beginning is gone on with.
+    pub async fn judge(
+        &self,
+        directory: &Path,
+        name: &str,
+        task: Task,
+    ) -> (BTreeMap<String, Evaluation>, BTreeMap<String, u16>) {
         // The first round must know everybody.
         let mut state = self.client.finalized().await.unwrap();
         let now = state.number();
@@ -157,7 +179,6 @@ impl Chain {
             .map(|row| (names[&row.hotkey].clone(), row));
         let rows = rows.collect();
         validator.close().await;
-        self.node.stop().await;
         (rows, weights)
     }
 }

@@ -100,16 +100,13 @@ impl Place {
 
     /// Start a command and kill it (SIGKILL) as soon as it says `line`.
     pub fn kill_at(&self, arguments: &[&str], line: &str) {
-        let mut child = self
+        let child = self
             .command(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
-        let said = wait_for(&mut child, line);
-        child.kill().expect("the process can be killed");
-        child.wait().expect("the process can be waited for");
-        assert!(said.1, "it never said {line:?}:\n{}", said.0);
+        kill_when_it_says(child, line);
     }
 
     /// Start a command, press Ctrl-C (SIGINT to its whole process group, as a terminal does) as soon as
@@ -141,6 +138,14 @@ impl Place {
         assert!(pressed, "it never said {line:?}");
         child.wait().expect("the process can be waited for").code()
     }
+}
+
+/// Kill a process (SIGKILL) as soon as it says `line` on standard error.
+pub fn kill_when_it_says(mut child: Child, line: &str) {
+    let said = wait_for(&mut child, line);
+    child.kill().expect("the process can be killed");
+    child.wait().expect("the process can be waited for");
+    assert!(said.1, "it never said {line:?}:\n{}", said.0);
 }
 
 fn wait_for(child: &mut Child, wanted: &str) -> (String, bool) {

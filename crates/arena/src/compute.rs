@@ -1,6 +1,9 @@
 //! What a machine must have to take part in a competition. Each competition declares it.
 
+use crate::competition::Budget;
 use serde::Serialize;
+use std::num::NonZeroUsize;
+use sysinfo::System;
 
 /// A gigabyte as machines are sold.
 pub const GB: u64 = 1_000_000_000;
@@ -25,4 +28,16 @@ pub struct Compute {
     pub miner: Minimum,
     /// Of who judges them.
     pub validator: Minimum,
+}
+
+/// How many models this machine runs at once: one for each core, as far as its memory suffices for what each may take.
+pub fn models_at_once(budget: &Budget) -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut system = System::new();
+    system.refresh_memory();
+    // A container may have less than the machine.
+    let group = system.cgroup_limits().map(|limits| limits.total_memory);
+    let memory = system.total_memory().min(group.unwrap_or(u64::MAX));
+    let fitting = usize::try_from(memory / budget.memory_bytes.max(1)).unwrap_or(usize::MAX);
+    NonZeroUsize::new(cores.min(fitting)).unwrap_or(NonZeroUsize::MIN)
 }

@@ -19,6 +19,13 @@ pub struct Entry {
     pub claim: Result<Claim, Refused>,
 }
 
+impl Entry {
+    /// What submissions are ordered by: block and index of the commitment, then the hotkey.
+    pub fn committed(&self) -> (u64, u32, AccountId) {
+        (self.block, self.extrinsic_index, self.hotkey)
+    }
+}
+
 /// A submission that is refused by its commitment alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
@@ -112,7 +119,7 @@ pub fn roster(
         .filter(|commitment| rules.admit(metagraph, &commitment.hotkey))
         .map(|commitment| entry(&commitment, seals, rules))
         .collect();
-    entries.sort_by_key(|entry| (entry.block, entry.extrinsic_index, entry.hotkey));
+    entries.sort_by_key(Entry::committed);
     let mut owners: BTreeMap<Digest, (AccountId, u64)> = BTreeMap::new();
     for entry in &mut entries {
         let Ok(claim) = &entry.claim else { continue };

@@ -13,6 +13,8 @@ use crate::logging;
 use crate::printer::Printer;
 use crate::signals::told_to_stop;
 use crate::talk::Talk;
+use agon_arena::competition::Competition;
+use agon_arena::compute::models_at_once;
 use agon_arena::event::{Event, Events};
 use agon_arena::fetch::Fetch;
 use agon_arena::ledger::Ledger;
@@ -274,6 +276,7 @@ impl Run {
                     competition: competition.clone(),
                     store: Fetch::local(store.clone()),
                     sandbox: sandbox.clone(),
+                    at_once: models_at_once(&competition.budget()),
                 }),
                 sample_source,
                 stake_limit: None,

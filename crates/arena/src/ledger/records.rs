@@ -2,6 +2,7 @@
 
 use super::row::Unreadable;
 use super::{Evaluation, LedgerError, Progress, Round};
+use crate::commitment::Claim;
 use crate::reward::Past;
 use crate::seed::SampleSource;
 use agon_keys::AccountId;
@@ -211,6 +212,18 @@ impl Records {
         .map_err(|source| self.database(source))?;
         let read = |row| Evaluation::read(&row).map_err(|error| self.unreadable(error));
         row.map(read).transpose()
+    }
+
+    /// Who had the claimed file before, where the claim says which file it is.
+    pub(crate) async fn owner_of_claim(
+        &self,
+        committed: (u64, u32, AccountId),
+        claim: &Claim,
+    ) -> Result<Option<Evaluation>, LedgerError> {
+        match claim.content.digest() {
+            Some(digest) => self.owner(committed, digest, None).await,
+            None => Ok(None),
+        }
     }
 
     /// A hotkey's evaluations in its last `count` rounds, oldest first.

@@ -27,6 +27,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// How many samples are prepared ahead of the one being asked.
 const PREPARED_AHEAD: usize = 4;
+/// How much of an input may be under way, in bytes.
+const PIPE: usize = 1 << 20;
 /// How much of a dying child's last words is kept.
 const LAST_WORDS: u64 = 4096;
 /// How long a child may take to be gone once its pipe is closed.
@@ -449,6 +451,8 @@ impl Worker {
             .map_err(spawn)?;
         let pipe = || spawn(io::Error::other("a pipe is missing"));
         let input = child.stdin.take().ok_or_else(pipe)?;
+        // An image is megabytes, and a small pipe takes turns. A system that allows no more gives what it has.
+        let _ = rustix::pipe::fcntl_setpipe_size(&input, PIPE);
         let output = child.stdout.take().ok_or_else(pipe)?;
         let errors = child.stderr.take().ok_or_else(pipe)?;
         let last_words = tokio::spawn(async move {

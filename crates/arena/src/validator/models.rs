@@ -4,14 +4,19 @@ use super::{Bench, ValidatorError};
 use crate::commitment::Claim;
 use crate::competition::{Competition, Judgement};
 use crate::event::Event;
-use crate::fetch::Fetch;
-use crate::ledger::{Evaluation, Outcome};
+use crate::fetch::{Fetch, Unfetched};
+use crate::ledger::{Evaluation, Outcome, Records};
 use crate::likeness::{self, Portrait};
-use crate::roster::{self, Entry, Rules};
-use crate::sandbox::Sandbox;
+use crate::roster::{self, Entry, Refused, Rules};
+use crate::sandbox::{Judged, Sandbox};
+use crate::seed::Seed;
 use agon_keys::AccountId;
+use agon_model::digest::Digest;
 use agon_neuron::{ChainState, ReadError};
+use futures::stream;
+use futures::{FutureExt, StreamExt};
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Judges models.
@@ -22,6 +27,8 @@ pub struct Models {
     pub store: Fetch,
     /// Where they run.
     pub sandbox: Sandbox,
+    /// How many are fetched and run at once.
+    pub at_once: NonZeroUsize,
 }
 
 impl Models {
@@ -51,7 +58,8 @@ impl Models {
         Ok(!entries.is_empty())
     }
 
-    /// Judge every submission that has no row yet.
+    /// Judge every submission that has no row yet, several at once. Rows are written in the order of the commitments, and
+    /// what a row says of copies depends on the rows before it: how many are judged at once changes no row.
     pub(super) async fn judge(&self, bench: &mut Bench<'_>) -> Result<(), ValidatorError> {
         let entries = self
             .entries(&bench.state, bench.netuid, bench.stake_limit)
@@ -60,61 +68,102 @@ impl Models {
         // Entries come in the order of their commitments, and so do the rows: whoever is in them was earlier.
         let mut rows = bench.known().await?;
         let known: BTreeSet<AccountId> = rows.iter().map(|row| row.hotkey).collect();
-        for entry in entries
+        let desk = Desk {
+            records: bench.ledger.records().clone(),
+            items: &items,
+            seed: bench.seed,
+        };
+        let fresh = |entry: &&Entry| !known.contains(&entry.hotkey);
+        let fresh: Vec<&Entry> = entries.iter().filter(fresh).collect();
+        let looks: Vec<_> = fresh
             .iter()
-            .filter(|entry| !known.contains(&entry.hotkey))
-        {
-            let committed = (entry.block, entry.extrinsic_index, entry.hotkey);
-            let mut row = bench.row(committed, &items);
+            .map(|entry| self.look(entry, &desk).boxed())
+            .collect();
+        let mut seen = stream::iter(looks).buffered(self.at_once.get());
+        for entry in fresh {
+            let Some(seen) = seen.next().await else { break };
+            let mut row = bench.row(entry.committed(), &items);
             row.engine = self.competition.engine().to_string();
-            let judgement = match &entry.claim {
-                Err(refused) => {
-                    row.artefact = refused.artefact;
-                    Judgement::failed(Outcome::Refused, &refused.reason)
-                }
-                Ok(claim) => {
-                    row.artefact = claim.content.digest();
-                    self.examine(bench, &mut row, claim, &items, &rows).await?
-                }
-            };
+            let judgement = self
+                .conclude(bench, &mut row, &entry.claim, seen?, &rows)
+                .await?;
             rows.push(bench.settle(row, judgement).await?);
         }
         Ok(())
     }
 
-    /// Fetch and judge the model that a row is about, unless it is somebody else's. What is seen on the way is written
-    /// into the row. `earlier` are the rows before it.
-    async fn examine(
-        &self,
-        bench: &mut Bench<'_>,
-        row: &mut Evaluation,
-        claim: &Claim,
-        items: &[usize],
-        earlier: &[Evaluation],
-    ) -> Result<Judgement, ValidatorError> {
-        let copy = |reason| Judgement::failed(Outcome::Refused, reason);
-        let records = bench.ledger.records();
-        if let Some(digest) = row.artefact
-            && let Some(owner) = records.owner(row.committed(), digest, None).await?
+    /// Fetch and ask the model of an entry, unless its file is known to be somebody else's.
+    async fn look(&self, entry: &Entry, desk: &Desk<'_>) -> Result<Seen, ValidatorError> {
+        let claim = match &entry.claim {
+            Ok(claim) => claim,
+            Err(refused) => return Ok(Judgement::failed(Outcome::Refused, &refused.reason).into()),
+        };
+        if let Some(owner) = desk
+            .records
+            .owner_of_claim(entry.committed(), claim)
+            .await?
         {
-            return Ok(copy(copied(&owner, "this file")));
+            return Ok(copied(&owner, FILE).into());
         }
         let competition = &self.competition;
         let limit = competition.limits().bytes;
-        let model = match self.store.fetch(&row.hotkey, claim, limit).await? {
+        let model = match self.store.fetch(&entry.hotkey, claim, limit).await? {
             Ok(model) => model,
-            Err(unfetched) => {
-                row.bytes = unfetched.bytes;
-                return Ok(unfetched.judgement);
+            Err(Unfetched { judgement, bytes }) => return Ok(Seen::Nothing { judgement, bytes }),
+        };
+        let mut judged = self
+            .sandbox
+            .judge(competition.clone(), &model.bytes, desk.items)
+            .await?;
+        let classes = desk.items.iter().map(|&item| competition.class(item));
+        let portrait = Portrait::new(&judged.answers, &classes.collect::<Vec<_>>(), desk.seed);
+        // What waits for its turn to be written keeps no more than is written.
+        judged.answers = Vec::new();
+        Ok(Seen::Model {
+            digest: model.digest,
+            bytes: model.bytes.len() as u64,
+            judged,
+            portrait,
+        })
+    }
+
+    /// The judgement of what was seen, beside the rows before it. What was seen is written into the row.
+    async fn conclude(
+        &self,
+        bench: &mut Bench<'_>,
+        row: &mut Evaluation,
+        claim: &Result<Claim, Refused>,
+        seen: Seen,
+        earlier: &[Evaluation],
+    ) -> Result<Judgement, ValidatorError> {
+        let records = bench.ledger.records();
+        match claim {
+            Err(refused) => row.artefact = refused.artefact,
+            Ok(claim) => {
+                row.artefact = claim.content.digest();
+                // Once more: its owner may have been judged at the same time.
+                if let Some(owner) = records.owner_of_claim(row.committed(), claim).await? {
+                    return Ok(copied(&owner, FILE));
+                }
+            }
+        }
+        let (judged, digest) = match seen {
+            Seen::Nothing { judgement, bytes } => {
+                row.bytes = bytes;
+                return Ok(judgement);
+            }
+            Seen::Model {
+                digest,
+                bytes,
+                judged,
+                portrait,
+            } => {
+                row.artefact = Some(digest);
+                row.bytes = bytes;
+                row.portrait = portrait;
+                (judged, digest)
             }
         };
-        let digest = model.digest;
-        row.artefact = Some(digest);
-        row.bytes = model.bytes.len() as u64;
-        let judged = self
-            .sandbox
-            .judge(competition.clone(), &model.bytes, items)
-            .await?;
         if let Some(weakness) = judged.weakness.filter(|_| !*bench.degraded) {
             *bench.degraded = true;
             let reason = weakness.to_owned();
@@ -126,27 +175,59 @@ impl Models {
         if judged.judgement.outcome != Outcome::Scored {
             return Ok(judged.judgement);
         }
-        let classes: Vec<usize> = items.iter().map(|&item| competition.class(item)).collect();
-        row.portrait = Portrait::new(&judged.answers, &classes, bench.seed);
         let owner = records
             .owner(row.committed(), digest, judged.canonical)
             .await?;
         let alike = likeness::first_alike(&row.portrait, earlier);
         Ok(match (owner, alike) {
-            (Some(owner), _) => copy(copied(&owner, "the same network in another file")),
+            (Some(owner), _) => copied(&owner, "the same network in another file"),
             (None, Some((owner, likeness))) => {
                 let how = format!("a model that answers alike (likeness {likeness:.4})");
-                copy(copied(owner, &how))
+                copied(owner, &how)
             }
             (None, None) => judged.judgement,
         })
     }
 }
 
-/// That somebody's submission is a copy of the owner's.
-fn copied(owner: &Evaluation, what: &str) -> String {
-    format!(
-        "a copy: {} committed {what} earlier, in block {}",
-        owner.hotkey, owner.commit_block
+/// What all models of a round are looked at with.
+struct Desk<'a> {
+    records: Records,
+    items: &'a [usize],
+    seed: Seed,
+}
+
+/// What was seen of a submission by itself.
+enum Seen {
+    /// No model was asked, and this is why. `bytes` are those of what was claimed, where they are known.
+    Nothing { judgement: Judgement, bytes: u64 },
+    /// A model was asked.
+    Model {
+        digest: Digest,
+        bytes: u64,
+        judged: Judged,
+        portrait: Portrait,
+    },
+}
+
+impl From<Judgement> for Seen {
+    fn from(judgement: Judgement) -> Self {
+        Self::Nothing {
+            judgement,
+            bytes: 0,
+        }
+    }
+}
+
+const FILE: &str = "this file";
+
+/// That a submission is a copy of the owner's.
+fn copied(owner: &Evaluation, what: &str) -> Judgement {
+    Judgement::failed(
+        Outcome::Refused,
+        format!(
+            "a copy: {} committed {what} earlier, in block {}",
+            owner.hotkey, owner.commit_block
+        ),
     )
 }
