@@ -119,6 +119,18 @@ impl World {
         std::fs::read(self.place.path(name).join("best.onnx")).unwrap()
     }
 
+    /// The loss of a miner's best model on what is judged, as a share of what the best constant answer has.
+    fn share_of_constant_loss(&self, name: &str) -> f64 {
+        let model = format!("{name}/best.onnx");
+        let begin = ["evaluate", "healthcare", "--model", &model, "--json"];
+        let data = ["--data-dir", &self.data.directory, "--labels"];
+        let told = self
+            .place
+            .json(&[&begin[..], &data, &[self.data.labels]].concat());
+        let loss = told["models"][0]["metrics"]["loss"].as_f64().unwrap();
+        loss / told["constant_loss"].as_f64().unwrap()
+    }
+
     /// Publish and commit any file.
     fn commit(&self, name: &str, file: &[u8]) {
         let digest = Digest(self.store.put(file).unwrap());
@@ -281,6 +293,8 @@ fn better_models_are_paid_more_copies_and_hostile_files_nothing_and_a_latecomer_
     }
 
     world.mine("late", many);
+    // Clearly better than who always answers how often each label occurs.
+    assert!(world.share_of_constant_loss("late") < 0.85);
     world.validate("3", None);
     world.check_agreement();
     let boards = VALIDATORS.map(|validator| world.board(validator, &miners));
