@@ -25,6 +25,8 @@ struct Data {
     epochs: [&'static str; 3],
     /// How many X-rays a round asks about.
     sample: &'static str,
+    /// What the best model's loss is at most, as a share of what the best constant answer has.
+    clearly_better: f64,
 }
 
 impl Data {
@@ -38,6 +40,7 @@ impl Data {
                 side: "64",
                 epochs: ["1", "3", "10"],
                 sample: "300",
+                clearly_better: 0.5,
             };
         }
         let synthesize = ["data", "synthesize", "healthcare", "--json"];
@@ -47,8 +50,10 @@ impl Data {
             directory: "synthetic_data".to_owned(),
             labels: "first,second",
             side: "32",
-            epochs: ["1", "4", "16"],
-            sample: "60",
+            epochs: ["1", "8", "20"],
+            // All that are kept for judges: a smaller sample of so few would tell something else every time.
+            sample: "400",
+            clearly_better: 0.95,
         }
     }
 }
@@ -293,8 +298,8 @@ fn better_models_are_paid_more_copies_and_hostile_files_nothing_and_a_latecomer_
     }
 
     world.mine("late", many);
-    // Clearly better than who always answers how often each label occurs.
-    assert!(world.share_of_constant_loss("late") < 0.85);
+    let share = world.share_of_constant_loss("late");
+    assert!(share < world.data.clearly_better, "{share}");
     world.validate("3", None);
     world.check_agreement();
     let boards = VALIDATORS.map(|validator| world.board(validator, &miners));

@@ -37,7 +37,7 @@ fn journal(directory: &Path) -> Vec<String> {
 }
 
 /// What an event is about, without its content: its kind and, of a row, whose it is.
-fn kind(line: &String) -> (String, String) {
+fn kind(line: &str) -> (String, String) {
     let event: Value = serde_json::from_str(line).unwrap();
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (word(&event["event"]), word(&event["of"]["hotkey"]))
@@ -68,7 +68,7 @@ async fn a_validator_killed_at_any_transition_ends_like_an_undisturbed_one() {
     let (undisturbed, weights) = chain.judge(&whole, NAME, task(&store)).await;
     let undisturbed = rows(undisturbed);
     let lines = journal(&whole);
-    let kinds: Vec<_> = lines.iter().map(kind).collect();
+    let kinds: Vec<_> = lines.iter().map(|line| kind(line)).collect();
     let transitions = [
         "round_opened",
         "evaluated",
@@ -103,7 +103,11 @@ async fn a_validator_killed_at_any_transition_ends_like_an_undisturbed_one() {
             assert_eq!(same, weights, "{told}");
             let after = journal(&directory);
             assert!(after.concat().starts_with(&begun), "{told}");
-            assert_eq!(after.iter().map(kind).collect::<Vec<_>>(), kinds, "{told}");
+            assert_eq!(
+                after.iter().map(|line| kind(line)).collect::<Vec<_>>(),
+                kinds,
+                "{told}"
+            );
         }
     }
 }
