@@ -133,6 +133,14 @@ fn mistakes_are_told_before_the_work() {
     assert!(said.contains("is not a label"), "{said}");
     let said = place.mistake(&quick(&["--device", "gpu:0,2"]));
     assert!(said.contains("graphics processors"), "{said}");
+    if !cfg!(feature = "onnxruntime") {
+        fs::create_dir(place.path("store")).unwrap();
+        let validator = ["validator", "healthcare", "--netuid", "1"];
+        let data = ["--data-dir", "synthetic_data", "--labels", "first,second"];
+        let engine = ["--store", "store", "--engine", "onnxruntime"];
+        let said = place.mistake(&[&validator[..], &data, &engine].concat());
+        assert!(said.contains("--features onnxruntime"), "{said}");
+    }
     let said = place.mistake(&["train", "healthcare"]);
     assert!(said.contains("datasets/chest_xray14"), "{said}");
     assert!(!place.path("run").exists());

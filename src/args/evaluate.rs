@@ -1,6 +1,5 @@
 //! What can be typed about judging models on labelled data.
 
-use agon_model::inference::Engine;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -39,24 +38,6 @@ impl EvaluatedPart {
             Self::Selection => "selection",
             Self::Training => "training",
             Self::All => "all",
-        }
-    }
-}
-
-/// What computes a model's answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum JudgingEngine {
-    /// Built in, and what validators use.
-    Rten,
-    /// A shared library of ONNX Runtime: faster; this program must be built with --features onnxruntime.
-    Onnxruntime,
-}
-
-impl From<JudgingEngine> for Engine {
-    fn from(engine: JudgingEngine) -> Self {
-        match engine {
-            JudgingEngine::Rten => Self::Rten,
-            JudgingEngine::Onnxruntime => Self::OnnxRuntime,
         }
     }
 }
@@ -114,13 +95,7 @@ pub struct EvaluateTricorder {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
     #[command(flatten)]
-    pub isolating: super::Isolating,
-    /// What computes the models' answers.
-    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = JudgingEngine::Rten)]
-    pub engine: JudgingEngine,
-    /// The shared library of ONNX Runtime, where the system does not find it by itself.
-    #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH")]
-    pub engine_library: Option<PathBuf>,
+    pub running: super::Running,
     /// How the figures are printed.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Table)]
     pub output: Output,

@@ -155,7 +155,7 @@ pub struct EvaluateHealthcare {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
     #[command(flatten)]
-    pub isolating: super::Isolating,
+    pub running: super::Running,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,6 @@
 //! What can be typed about validators and what they keep.
 
-use super::{Isolating, OneSubnet, WalletPlace, Watching};
+use super::{OneSubnet, Running, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::reward::Scoring;
 use agon_dataset::chest::LabelSet;
@@ -148,7 +148,7 @@ pub struct JudgingData {
     #[arg(long = "judging.models", value_name = "N")]
     pub at_once: Option<NonZeroUsize>,
     #[command(flatten)]
-    pub isolating: Isolating,
+    pub running: Running,
 }
 
 fn plain_name(text: &str) -> Result<String, String> {

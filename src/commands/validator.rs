@@ -78,7 +78,7 @@ impl Judging {
                 .seed
                 .map_or(SampleSource::Chain, SampleSource::Fixed),
             store: store(arguments)?,
-            sandbox: arguments.isolating.sandbox().await?,
+            sandbox: arguments.running.sandbox().await?,
         })
     }
 }
@@ -94,7 +94,11 @@ async fn lesions(arguments: &JudgingData) -> Result<Arc<dyn Competition>, Failur
     let records = load.await??;
     say(&format!("{} images to judge with", records.len()));
     let competition = Tricorder::new(records, arguments.sample as usize);
-    Ok(Arc::new(competition.with_scoring(arguments.scoring.into())))
+    Ok(Arc::new(
+        competition
+            .with_scoring(arguments.scoring.into())
+            .with_engine(arguments.running.engine()),
+    ))
 }
 
 async fn chests(
@@ -104,6 +108,7 @@ async fn chests(
     let (directory, split) = (arguments.data_dir.clone(), arguments.split);
     let (labels, public) = (rules.labels.clone(), rules.public.clone());
     let (sample, scoring) = (arguments.sample as usize, arguments.scoring);
+    let engine = arguments.running.engine();
     let load = move || -> Result<Healthcare, Failure> {
         let mut records = chest::open(&directory, &labels)
             .map_err(Failure::user)?
@@ -123,7 +128,9 @@ async fn chests(
         }
     };
     let competition = tokio::task::spawn_blocking(load).await??;
-    Ok(Arc::new(competition.with_scoring(scoring.into())))
+    Ok(Arc::new(
+        competition.with_scoring(scoring.into()).with_engine(engine),
+    ))
 }
 
 /// Where models come from: the local store and the Hub.

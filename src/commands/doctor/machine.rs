@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use agon_arena::compute::{Compute, GB, Minimum};
 use agon_arena::sandbox::Sandbox;
 use agon_arena::subnet::COMPUTE;
+use agon_model::inference::Engine;
 use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -125,7 +126,7 @@ fn gigabytes(bytes: u64) -> String {
 /// How well models are isolated here.
 async fn sandbox() -> Result<Finding, Failure> {
     let program = std::env::current_exe().context("finding this program")?;
-    let strength = Sandbox::new(program).strength().await?;
+    let strength = Sandbox::new(program).strength(Engine::default()).await?;
     Ok(match strength.weakness() {
         None => Finding::good(
             "sandbox",

@@ -52,10 +52,14 @@ pub async fn run(arguments: EvaluateHealthcare) -> Result<(), Failure> {
         }
     };
     let budget = within(competition.budget(), sample);
-    let competition: Arc<dyn Competition> = Arc::new(competition.with_budget(budget));
+    let competition: Arc<dyn Competition> = Arc::new(
+        competition
+            .with_budget(budget)
+            .with_engine(arguments.running.engine()),
+    );
     let items: Vec<usize> = (0..sample).collect();
     let judging = Judging {
-        sandbox: arguments.isolating.sandbox().await?,
+        sandbox: arguments.running.sandbox().await?,
         competition: competition.clone(),
         items: &items,
         workers: match arguments.workers {

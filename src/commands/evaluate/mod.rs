@@ -126,7 +126,8 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let parts = Parts::new(&all, &arguments)?;
     let records: Vec<Record> = parts.judged.iter().map(|&at| all[at].clone()).collect();
     let sample = arguments.max_samples.map_or(records.len(), |n| n as usize);
-    let competition = Tricorder::new(records.clone(), sample).with_engine(arguments.engine.into());
+    let competition =
+        Tricorder::new(records.clone(), sample).with_engine(arguments.running.engine());
     let items = competition.draw(Seed::derive(
         "evaluation sample",
         &[&arguments.seed.to_le_bytes()],
@@ -141,11 +142,8 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     let printer = Printer::new(false);
     let mut unreadable = BTreeMap::new();
     let mut subjects = Vec::new();
-    // Workers run in another directory.
-    let library = arguments.engine_library.as_deref();
-    let library = library.map(std::path::absolute).transpose()?;
     let judging = Judging {
-        sandbox: arguments.isolating.sandbox().await?.with_library(library),
+        sandbox: arguments.running.sandbox().await?,
         competition: {
             let budget = within(competition.budget(), items.len());
             Arc::new(competition.with_budget(budget))

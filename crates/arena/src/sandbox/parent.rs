@@ -119,11 +119,11 @@ impl Sandbox {
         Self { library, ..self }
     }
 
-    /// How well this machine isolates models, as a worker that is given none finds out.
+    /// How well this machine isolates models, as a worker that is given none but the engine finds out.
     ///
     /// # Errors
-    /// When no worker starts.
-    pub async fn strength(&self) -> Result<Strength, SandboxError> {
+    /// When no worker starts, or not with this engine.
+    pub async fn strength(&self, engine: Engine) -> Result<Strength, SandboxError> {
         let budget = Budget {
             memory_bytes: 1 << 30,
             load: PROBE,
@@ -143,21 +143,21 @@ impl Sandbox {
                 required_inputs: 0,
                 output: nothing,
             },
-            engine: Engine::default(),
-            library: None,
+            engine,
+            library: self.library.clone(),
         };
         let mut worker = Worker::start(&self.program, budget)?;
         // The worker goes with its pipe.
         Ok(worker.hello(&job, &self.program).await?.0)
     }
 
-    /// That models may be asked here, before the work that comes before the first model. What the isolation lacks, if
+    /// That models may be asked here with this engine, before the work that comes before the first model. What the isolation lacks, if
     /// that is accepted.
     ///
     /// # Errors
     /// [`SandboxError::Isolation`] if it is not accepted; others when no worker starts.
-    pub async fn check(&self) -> Result<Option<&'static str>, SandboxError> {
-        self.accept(&self.strength().await?)
+    pub async fn check(&self, engine: Engine) -> Result<Option<&'static str>, SandboxError> {
+        self.accept(&self.strength(engine).await?)
     }
 
     fn accept(&self, strength: &Strength) -> Result<Option<&'static str>, SandboxError> {

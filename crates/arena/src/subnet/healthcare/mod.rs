@@ -22,7 +22,7 @@ use crate::seed::Seed;
 use agon_dataset::cache::DecodedImages;
 use agon_dataset::chest::{Findings, LabelSet, Overlap, OverlapError, Record, overlap};
 use agon_keys::AccountId;
-use agon_model::inference::Tensor;
+use agon_model::inference::{Engine, Tensor};
 use agon_model::inspect::{Contract, TensorContract};
 use agon_model::proto::ElementType;
 use rewards::Entrant;
@@ -78,6 +78,7 @@ pub struct Healthcare {
     budget: Budget,
     scoring: Scoring,
     stage: Stage,
+    engine: Engine,
 }
 
 /// Why a judging set cannot be used.
@@ -114,6 +115,7 @@ impl Healthcare {
             },
             scoring: Scoring::Original,
             stage: Stage::default(),
+            engine: Engine::default(),
         }
     }
 
@@ -147,6 +149,11 @@ impl Healthcare {
     /// The same competition with the rewards of another stage of the original.
     pub fn with_stage(self, stage: Stage) -> Self {
         Self { stage, ..self }
+    }
+
+    /// The same competition judged by another engine.
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
     }
 }
 
@@ -205,6 +212,10 @@ impl Competition for Healthcare {
 
     fn budget(&self) -> Budget {
         self.budget.clone()
+    }
+
+    fn engine(&self) -> Engine {
+        self.engine
     }
 
     fn draw(&self, seed: Seed) -> Vec<usize> {
