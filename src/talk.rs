@@ -121,8 +121,10 @@ impl Talk {
             Event::Waiting { what } => format!("waits for {what}"),
             Event::SandboxDegraded { reason } => format!("WARNING: weak sandbox: {reason}"),
             Event::RoundOpened(round) => {
+                let about = round.agenda.as_ref();
+                let about = about.map_or(String::new(), |agenda| format!("; {agenda}"));
                 format!(
-                    "round {} begins: cut-off at block {}",
+                    "round {} begins: cut-off at block {}{about}",
                     round.number, round.cutoff_block
                 )
             }

@@ -1,6 +1,6 @@
 //! What can be typed about validators and what they keep.
 
-use super::{OneSubnet, Running, WalletPlace, Watching};
+use super::{OneSubnet, RunTricorderValidator, Running, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::reward::Scoring;
 use agon_dataset::chest::LabelSet;
@@ -40,7 +40,7 @@ pub struct Validator {
 #[derive(Debug, Subcommand)]
 pub enum ValidatorVerb {
     /// Judge skin-lesion models.
-    Tricorder(Box<RunValidator>),
+    Tricorder(Box<RunTricorderValidator>),
     /// Judge chest X-ray models.
     Healthcare(Box<RunXRayValidator>),
     /// Judge the models of a round again and compare with what was written down.
@@ -114,16 +114,16 @@ pub struct XRayRules {
 #[derive(Debug, Args)]
 pub struct JudgingData {
     /// Labelled images: of lesions with metadata.csv in the HAM10000 layout, of chests with Data_Entry.csv or
-    /// metadata.csv.
+    /// metadata.csv. Where data are released, they are fetched instead.
     #[arg(long, value_name = "DIR")]
-    pub data_dir: PathBuf,
+    pub data_dir: Option<PathBuf>,
     /// Judge only on the part that a split by lesion or patient with this seed keeps for judges, as agon up and agon
     /// train divide images.
     #[arg(long = "judging.split", value_name = "SEED")]
     pub split: Option<u64>,
-    /// How many samples are judged a round.
-    #[arg(long = "judging.sample", value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub sample: u32,
+    /// How many samples are judged a round; default: 400, of released data all.
+    #[arg(long = "judging.sample", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub sample: Option<u32>,
     /// Draw the samples from this number. For development chains only: whoever knows it knows the sample.
     #[arg(long = "judging.seed", value_name = "N")]
     pub seed: Option<u64>,
@@ -149,6 +149,13 @@ pub struct JudgingData {
     pub at_once: Option<NonZeroUsize>,
     #[command(flatten)]
     pub running: Running,
+}
+
+impl JudgingData {
+    /// How many samples of a data set are judged a round.
+    pub fn sample(&self) -> usize {
+        self.sample.unwrap_or(400) as usize
+    }
 }
 
 fn plain_name(text: &str) -> Result<String, String> {
@@ -182,6 +189,9 @@ pub struct Rejudge {
     pub judging: JudgingData,
     #[command(flatten)]
     pub rules: XRayRules,
+    /// Where released archives are kept; default: datasets beside the ledger.
+    #[arg(long = "models.dataset_dir", value_name = "DIR")]
+    pub kept: Option<PathBuf>,
     /// The round; default: the last one.
     #[arg(long, value_name = "N")]
     pub round: Option<u64>,

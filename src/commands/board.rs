@@ -57,6 +57,9 @@ struct Line {
     processor_seconds: f64,
     figures: BTreeMap<String, f64>,
     reason: Option<String>,
+    /// Where data are released: to which competition it was submitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    competition: Option<String>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -72,8 +75,9 @@ async fn view(board: &Board, records: &Records) -> Result<View, Failure> {
     let title = match board.hotkey {
         Some(hotkey) => {
             for row in records.history(hotkey, board.last as usize).await? {
-                let round = round(records, row.round).await?;
-                lines.extend(round.into_iter().filter(|line| line.hotkey == hotkey));
+                let round = round(records, row.round).await?.into_iter();
+                let own = |line: &Line| line.hotkey == hotkey && line.round == row.round;
+                lines.extend(round.filter(own));
             }
             if lines.is_empty() {
                 return Err(Failure::user(anyhow!(
@@ -92,7 +96,10 @@ async fn view(board: &Board, records: &Records) -> Result<View, Failure> {
             if lines.is_empty() && board.round.is_some() {
                 return Err(Failure::user(anyhow!("round {number} has no submission")));
             }
-            format!("{competition}: round {number}")
+            let round = records.rounds(number, number).await?.pop();
+            let about = round.and_then(|(round, _)| round.agenda);
+            let about = about.map_or(String::new(), |agenda| format!(": {agenda}"));
+            format!("{competition}: round {number}{about}")
         }
     };
     Ok(View {
@@ -102,55 +109,66 @@ async fn view(board: &Board, records: &Records) -> Result<View, Failure> {
     })
 }
 
-/// The submissions of a round: by weight, then by score.
+/// The submissions of a round: by weight, then by score. Where data are released, those of the last release of each
+/// competition until then, competition by competition.
 async fn round(records: &Records, number: u64) -> Result<Vec<Line>, Failure> {
-    let rounds = records
-        .rounds((number + 1).saturating_sub(reward::HISTORY as u64), number)
-        .await?;
-    let mut scores: BTreeMap<AccountId, Vec<f64>> = BTreeMap::new();
-    let mut rows: Vec<Evaluation> = Vec::new();
-    for (round, _) in &rounds {
-        let evaluations = records.evaluations(round.number).await?;
-        for row in &evaluations {
-            scores.entry(row.hotkey).or_default().push(row.score);
-        }
-        if round.number == number {
-            rows = evaluations;
-        }
+    let Some((round, progress)) = records.rounds(number, number).await?.pop() else {
+        return Ok(Vec::new());
+    };
+    let mut contests: BTreeMap<Option<String>, Vec<u64>> = BTreeMap::new();
+    for it in records.looked_at(number, reward::HISTORY).await? {
+        let judged = it.agenda.as_ref().map(|agenda| agenda.judged());
+        let contest = match (judged, &round.agenda) {
+            (None, None) => None,
+            (Some(Some(judged)), Some(_)) => Some(judged.to_owned()),
+            _ => continue,
+        };
+        contests.entry(contest).or_default().push(it.number);
     }
-    let progress = rounds.into_iter().map(|(_, progress)| progress).next_back();
-    let (basis, signed) =
-        progress.map_or((None, None), |progress| (progress.basis, progress.signed));
-    let weights = signed.map_or(BTreeMap::new(), |(weights, _)| weights);
-    let shares = basis.map_or(BTreeMap::new(), |basis| basis.shares);
+    let signed = progress.signed.map(|(weights, _)| weights);
+    let weights = signed.unwrap_or_default();
+    let shares = progress.basis.map_or(BTreeMap::new(), |basis| basis.shares);
     let total: f64 = shares.values().sum();
-    let mut lines: Vec<Line> = rows
-        .into_iter()
-        .map(|row| Line {
-            place: None,
-            round: row.round,
-            hotkey: row.hotkey,
-            outcome: row.outcome.as_str(),
-            score: row.score,
-            average: reward::average(&scores[&row.hotkey]),
-            share: shares.get(&row.hotkey).map_or(0.0, |share| share / total),
-            weight: weights.get(&row.hotkey).copied().unwrap_or(0),
-            committed_block: row.commit_block,
-            model: row.artefact.map(|digest| digest.to_string()),
-            bytes: row.bytes,
-            processor_seconds: row.seconds,
-            figures: row.metrics,
-            reason: row.reason,
-        })
-        .collect();
-    lines.sort_by(|a, b| {
-        let by_score = b.score.total_cmp(&a.score);
-        b.weight.cmp(&a.weight).then(by_score)
-    });
-    for (at, line) in lines.iter_mut().enumerate() {
-        line.place = (line.weight > 0).then_some(at + 1);
+    let mut all = Vec::new();
+    for (contest, rounds) in contests {
+        let mut scores: BTreeMap<AccountId, Vec<f64>> = BTreeMap::new();
+        let mut rows: Vec<Evaluation> = Vec::new();
+        for round in rounds {
+            rows = records.evaluations(round).await?;
+            for row in &rows {
+                scores.entry(row.hotkey).or_default().push(row.score);
+            }
+        }
+        let mut lines: Vec<Line> = rows
+            .into_iter()
+            .map(|row| Line {
+                place: None,
+                round: row.round,
+                hotkey: row.hotkey,
+                outcome: row.outcome.as_str(),
+                score: row.score,
+                average: reward::average(&scores[&row.hotkey]),
+                share: shares.get(&row.hotkey).map_or(0.0, |share| share / total),
+                weight: weights.get(&row.hotkey).copied().unwrap_or(0),
+                committed_block: row.commit_block,
+                model: row.artefact.map(|digest| digest.to_string()),
+                bytes: row.bytes,
+                processor_seconds: row.seconds,
+                figures: row.metrics,
+                reason: row.reason,
+                competition: contest.clone(),
+            })
+            .collect();
+        lines.sort_by(|a, b| {
+            let by_score = b.score.total_cmp(&a.score);
+            b.weight.cmp(&a.weight).then(by_score)
+        });
+        for (at, line) in lines.iter_mut().enumerate() {
+            line.place = (line.weight > 0).then_some(at + 1);
+        }
+        all.extend(lines);
     }
-    Ok(lines)
+    Ok(all)
 }
 
 fn show(board: &Board, view: &View) -> Result<(), Failure> {
@@ -167,7 +185,10 @@ fn show(board: &Board, view: &View) -> Result<(), Failure> {
             let short = |digest: &String| digest[..8].to_owned();
             [
                 line.place.map_or("-".to_owned(), |place| place.to_string()),
-                line.round.to_string(),
+                match &line.competition {
+                    Some(competition) => format!("{} {competition}", line.round),
+                    None => line.round.to_string(),
+                },
                 line.hotkey.to_string(),
                 line.outcome.to_owned(),
                 format!("{:.4}", line.score),
@@ -203,6 +224,7 @@ fn comma_separated(lines: &[Line]) -> Result<String, Failure> {
         "bytes",
         "processor_seconds",
         "reason",
+        "competition",
     ])?;
     for line in lines {
         writer.write_record([
@@ -219,6 +241,7 @@ fn comma_separated(lines: &[Line]) -> Result<String, Failure> {
             line.bytes.to_string(),
             line.processor_seconds.to_string(),
             line.reason.clone().unwrap_or_default(),
+            line.competition.clone().unwrap_or_default(),
         ])?;
     }
     let bytes = writer.into_inner().map_err(|error| anyhow!("{error}"))?;

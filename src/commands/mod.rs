@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod miner;
 pub mod node;
 pub mod query;
+mod released;
 pub mod service;
 pub mod session;
 pub mod stake;

@@ -367,6 +367,7 @@ impl<'a> Work<'a> {
     async fn refusal(&self, state: &ChainState) -> Result<Option<String>, Failure> {
         let rules = Rules {
             competition: &self.arguments.competition,
+            others: &[],
             forms: FORMS,
             // Who validates is the validators' own setting.
             stake_limit: None,

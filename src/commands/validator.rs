@@ -1,10 +1,11 @@
 //! `agon validator`: one validator on any chain, and its judgements made again.
 
+use super::released;
 use super::session::{Session, document, table};
 use super::wallet::{Part, open, unlock};
 use crate::args::{
-    JudgingData, Logging, Rejudge, RunValidator, RunXRayValidator, Validator as Arguments,
-    ValidatorVerb, XRayRules,
+    JudgingData, Logging, Rejudge, ReleasedData, RunTricorderValidator, RunValidator,
+    RunXRayValidator, Validator as Arguments, ValidatorVerb, XRayRules,
 };
 use crate::failure::Failure;
 use crate::files::cache_directory;
@@ -41,11 +42,13 @@ use std::sync::Arc;
 pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure> {
     match arguments.verb {
         ValidatorVerb::Tricorder(arguments) => {
-            validate(*arguments, logging, tricorder::NAME, None).await
+            let RunTricorderValidator { run, released } = *arguments;
+            let released = run.judging.data_dir.is_none().then_some(released);
+            validate(run, logging, tricorder::NAME, None, released).await
         }
         ValidatorVerb::Healthcare(arguments) => {
             let RunXRayValidator { run, rules } = *arguments;
-            validate(run, logging, healthcare::NAME, Some(rules)).await
+            validate(run, logging, healthcare::NAME, Some(rules), None).await
         }
         ValidatorVerb::Rejudge(arguments) => rejudge(*arguments).await,
     }
@@ -66,6 +69,13 @@ impl Judging {
             Some(rules) => chests(arguments, rules).await?,
             None => lesions(arguments).await?,
         };
+        Self::of(arguments, competition).await
+    }
+
+    async fn of(
+        arguments: &JudgingData,
+        competition: Arc<dyn Competition>,
+    ) -> Result<Self, Failure> {
         if !arguments.store.is_dir() {
             return Err(Failure::user(anyhow!(
                 "the store {} is no directory",
@@ -83,8 +93,14 @@ impl Judging {
     }
 }
 
+/// The images to judge with.
+fn data_dir(arguments: &JudgingData) -> Result<PathBuf, Failure> {
+    let none = || Failure::user(anyhow!("which images? Give --data-dir DIR"));
+    arguments.data_dir.clone().ok_or_else(none)
+}
+
 async fn lesions(arguments: &JudgingData) -> Result<Arc<dyn Competition>, Failure> {
-    let (directory, split) = (arguments.data_dir.clone(), arguments.split);
+    let (directory, split) = (data_dir(arguments)?, arguments.split);
     let load = tokio::task::spawn_blocking(move || match split {
         Some(seed) => Parts::load(&directory, seed)
             .map(|parts| parts.judging)
@@ -93,7 +109,7 @@ async fn lesions(arguments: &JudgingData) -> Result<Arc<dyn Competition>, Failur
     });
     let records = load.await??;
     say(&format!("{} images to judge with", records.len()));
-    let competition = Tricorder::new(records, arguments.sample as usize);
+    let competition = Tricorder::new(records, arguments.sample());
     Ok(Arc::new(
         competition
             .with_scoring(arguments.scoring.into())
@@ -105,9 +121,9 @@ async fn chests(
     arguments: &JudgingData,
     rules: &XRayRules,
 ) -> Result<Arc<dyn Competition>, Failure> {
-    let (directory, split) = (arguments.data_dir.clone(), arguments.split);
+    let (directory, split) = (data_dir(arguments)?, arguments.split);
     let (labels, public) = (rules.labels.clone(), rules.public.clone());
-    let (sample, scoring) = (arguments.sample as usize, arguments.scoring);
+    let (sample, scoring) = (arguments.sample(), arguments.scoring);
     let engine = arguments.running.engine();
     let load = move || -> Result<Healthcare, Failure> {
         let mut records = chest::open(&directory, &labels)
@@ -174,12 +190,17 @@ async fn validate(
     logging: &Logging,
     name: &str,
     xrays: Option<XRayRules>,
+    released: Option<ReleasedData>,
 ) -> Result<(), Failure> {
     let directory = directory(&arguments)?;
     logging::start(&directory.join("logs"), logging)?;
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let talk = Talk::new(printer.clone());
-    let judging = Judging::open(&arguments.judging, xrays.as_ref()).await?;
+    let judging = match &released {
+        // How it pays needs no data.
+        Some(_) => Judging::of(&arguments.judging, released::rules(&arguments.judging)).await?,
+        None => Judging::open(&arguments.judging, xrays.as_ref()).await?,
+    };
     let session = Session::open(&arguments.subnet.chain).await?;
     let netuid = arguments.subnet.netuid;
     session.subnet_exists(netuid).await?;
@@ -209,16 +230,24 @@ async fn validate(
         Some(models) => models,
         None => models_at_once(&judging.competition.budget()),
     };
+    let models = Models {
+        competition: judging.competition,
+        store: judging.store,
+        sandbox: judging.sandbox,
+        at_once,
+    };
+    let task = match &released {
+        Some(data) => {
+            let kept = directory.join("datasets");
+            released::task(data, &arguments.judging, models, kept, &client).await?
+        }
+        None => Task::Models(models),
+    };
     let setup = Setup {
         client,
         netuid,
         hotkey: Arc::new(hotkey),
-        task: Task::Models(Models {
-            competition: judging.competition,
-            store: judging.store,
-            sandbox: judging.sandbox,
-            at_once,
-        }),
+        task,
         sample_source: judging.source,
         stake_limit: Some(arguments.stake_limit.0),
         sets_weights: !arguments.disable_set_weights,
@@ -293,14 +322,25 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
         .await
         .map_err(Failure::user)?;
     let name = records.scope().competition;
-    let xrays = (name == healthcare::NAME).then_some(&arguments.rules);
-    let judging = Judging::open(&arguments.judging, xrays).await?;
     let rounds = records.all_rounds().await?;
     let round = rounds
         .into_iter()
         .map(|(round, _)| round)
         .rfind(|round| arguments.round.is_none_or(|number| round.number == number))
         .ok_or_else(|| Failure::user(anyhow!("the ledger has no such round")))?;
+    let release = round.agenda.as_ref().and_then(|it| it.release.as_ref());
+    let judging = match release {
+        Some(release) => {
+            let kept = arguments.kept.clone();
+            let kept = kept.unwrap_or_else(|| place.ledger.join("datasets"));
+            let competition = released::again(release, &arguments.judging, kept).await?;
+            Judging::of(&arguments.judging, competition).await?
+        }
+        None => {
+            let xrays = (name == healthcare::NAME).then_some(&arguments.rules);
+            Judging::open(&arguments.judging, xrays).await?
+        }
+    };
     let competition = &judging.competition;
     let seed = judging
         .source

@@ -16,6 +16,7 @@ use std::time::Duration;
 const NETUID: u16 = 1;
 const RULES: Rules = Rules {
     competition: "tricorder",
+    others: &[],
     forms: &[Form::File, Form::TwoPhase],
     stake_limit: None,
 };

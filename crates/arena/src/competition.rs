@@ -4,6 +4,7 @@ use crate::commitment::Form;
 use crate::incentive::Incentive;
 use crate::ledger::Outcome;
 use crate::seed::Seed;
+use agon_model::digest::Digest;
 use agon_model::inference::{Engine, Tensor};
 use agon_model::inspect::{Contract, Limits};
 use std::collections::BTreeMap;
@@ -84,6 +85,12 @@ pub trait Competition: Incentive {
     /// ([`likeness`](crate::likeness)). What has no classes has one.
     fn class(&self, _item: usize) -> usize {
         0
+    }
+
+    /// What the competition itself knows copies by, of quantised answers: of submissions with one fingerprint the earliest
+    /// alone counts. Most have none, because [`likeness`](crate::likeness) sees more.
+    fn fingerprint(&self, _answers: &[Vec<f32>]) -> Option<Digest> {
+        None
     }
 
     /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.

@@ -142,20 +142,21 @@ impl Ledger {
             Event::RoundOpened(round) => (
                 round.number,
                 sqlx::query(
-                    "INSERT OR IGNORE INTO rounds (epoch, cutoff_block, cutoff_hash, seed_hash, genesis, competition, round) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO rounds (epoch, cutoff_block, cutoff_hash, seed_hash, agenda, genesis, \
+                     competition, round) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 )
                 .bind(round.epoch as i64)
                 .bind(round.cutoff_block as i64)
                 .bind(round.cutoff_hash.to_string())
-                .bind(round.seed_hash.to_string()),
+                .bind(round.seed_hash.to_string())
+                .bind(round.agenda.as_ref().map(|agenda| serde_json::json!(agenda).to_string())),
             ),
             Event::Evaluated(row) => (
                 row.round,
                 sqlx::query(
                     "INSERT OR IGNORE INTO evaluations (hotkey, commit_block, extrinsic_index, artefact, sample, bytes, \
-                     engine, outcome, reason, score, metrics, canonical, portrait, evidence, seconds, genesis, \
-                     competition, round) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     engine, outcome, reason, score, metrics, canonical, portrait, fingerprint, evidence, seconds, \
+                     genesis, competition, round) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 )
                 .bind(row.hotkey.to_string())
                 .bind(row.commit_block as i64)
@@ -170,6 +171,7 @@ impl Ledger {
                 .bind(serde_json::json!(row.metrics).to_string())
                 .bind(row.canonical.map(|digest| digest.to_string()))
                 .bind(serde_json::json!(row.portrait).to_string())
+                .bind(row.fingerprint.map(|digest| digest.to_string()))
                 .bind(row.evidence_bytes())
                 .bind(row.seconds),
             ),
@@ -282,6 +284,7 @@ mod tests {
             cutoff_block: 100 * number,
             cutoff_hash: H256([3; 32]),
             seed_hash: H256([4; 32]),
+            agenda: None,
         })
     }
 

@@ -6,7 +6,7 @@
 //! [`roster`] (who counts), [`fetch`] (where a model comes from), the [`sandbox`] (where it runs), [`likeness`] (whose copy it is), the
 //! [`ledger`] (what was seen), the
 //! [`reward`] functions (pure), [`pictures`] (what training sees), the [`validator`] and [`miner`] loops and the
-//! [`event`]s they emit. What a validator did can be made again and compared ([`replay`]) and handed on ([`snapshot`]).
+//! [`event`]s they emit. Judging data may come piece by piece ([`release`]). What a validator did can be made again and compared ([`replay`]) and handed on ([`snapshot`]).
 //!
 //! What it refuses to do: run or even parse a submitted model in the validator's own process, key
 //! anything by uid, invent weights when nobody is valid, or blame a miner for a failure of ours.
@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod likeness;
 pub mod miner;
 pub mod pictures;
+pub mod release;
 pub mod replay;
 pub mod reward;
 pub mod roster;

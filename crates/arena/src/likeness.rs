@@ -103,6 +103,17 @@ pub fn first_alike<'a>(
         })
 }
 
+/// The first scored submission of the same round with the fingerprint that `row` has.
+pub fn first_with_fingerprint<'a>(
+    row: &Evaluation,
+    earlier: &'a [Evaluation],
+) -> Option<&'a Evaluation> {
+    let fingerprint = row.fingerprint?;
+    earlier.iter().find(|other| {
+        other.outcome == Outcome::Scored && other.fingerprint == Some(fingerprint)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

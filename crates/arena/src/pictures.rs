@@ -175,9 +175,9 @@ pub fn readable<R: AsRef<Path> + Clone>(records: &[R], skipped: &[Skipped]) -> V
     records.iter().filter(is_read).cloned().collect()
 }
 
-/// Images that cannot be read, by their place.
-fn unreadable(
-    paths: &[PathBuf],
+/// Images that cannot be read, by their place, in order.
+pub(crate) fn unreadable(
+    paths: &[impl AsRef<Path> + Sync],
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Vec<(usize, ImageError)> {
     let done = AtomicUsize::new(0);
@@ -185,7 +185,7 @@ fn unreadable(
         .par_iter()
         .enumerate()
         .filter_map(|(index, path)| {
-            let opened = image::open(path);
+            let opened = image::open(path.as_ref());
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, paths.len());
             Some((index, opened.err()?))
         })

@@ -3,7 +3,7 @@
 //! It needs neither the chain nor the models nor the judging data: shares are a function of rows alone.
 
 use crate::incentive::Incentive;
-use crate::ledger::{Basis, Evaluation, LedgerError, Records};
+use crate::ledger::{Basis, Evaluation, LedgerError, Records, Round};
 use crate::seed::SampleSource;
 use agon_keys::AccountId;
 use serde::Serialize;
@@ -131,6 +131,14 @@ pub async fn compare(
         if mine != its {
             return Ok((compared, Some(of_round("cut-off and seed", mine, its))));
         }
+        if round.agenda != theirs.agenda {
+            let told = |round: &Round| match &round.agenda {
+                Some(agenda) => serde_json::json!(agenda).to_string(),
+                None => "none".to_owned(),
+            };
+            let (mine, its) = (told(&round), told(theirs));
+            return Ok((compared, Some(of_round("release", mine, its))));
+        }
         let mine = one.evaluations(round.number).await?;
         let its = other.evaluations(theirs.number).await?;
         if let Some(found) = first_row(round.epoch, &mine, &its) {
@@ -185,6 +193,7 @@ fn first_field(one: &Evaluation, other: &Evaluation) -> Option<(&'static str, St
             ("score", format!("{:?}", row.score)),
             ("figures", format!("{:?}", row.metrics)),
             ("network", format!("{:?}", row.canonical)),
+            ("fingerprint", format!("{:?}", row.fingerprint)),
         ]
     };
     let pairs = fields(one).into_iter().zip(fields(other));
@@ -208,7 +217,7 @@ fn first_field(one: &Evaluation, other: &Evaluation) -> Option<(&'static str, St
 mod tests {
     use super::*;
     use crate::event::Event;
-    use crate::ledger::{Ledger, Outcome, Round};
+    use crate::ledger::{Ledger, Outcome};
     use agon_neuron::H256;
 
     async fn ledger(directory: &std::path::Path, score: f64, first: u64) -> Ledger {
@@ -222,6 +231,7 @@ mod tests {
                     cutoff_block: 10 * epoch,
                     cutoff_hash: H256([1; 32]),
                     seed_hash: H256([2; 32]),
+                    agenda: None,
                 }),
                 Event::Evaluated(Evaluation {
                     round: number,

@@ -7,6 +7,7 @@
 pub mod robust;
 
 use crate::ledger::Evaluation;
+use crate::release::Agenda;
 use crate::seed::Seed;
 use agon_keys::AccountId;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct Past {
     pub seed: Seed,
     /// Commitments up to and including this block counted.
     pub cutoff_block: u64,
+    /// What of released data it was about; none where data are not released.
+    pub agenda: Option<Agenda>,
     /// What became of each submission, in the order of the commitments.
     pub evaluations: Vec<Evaluation>,
 }
@@ -78,10 +81,16 @@ pub fn order_by_average(rounds: &[Past]) -> Vec<AccountId> {
 /// Shares by place: a fixed table for the first ten, then 0.005 shared linearly by the rest
 /// (k, k-1, … 1 over k(k+1)/2).
 pub fn shares_by_place(order: &[AccountId]) -> BTreeMap<AccountId, f64> {
+    weighted_shares(order, 1.0)
+}
+
+/// The same in a competition of this weight, one of several: it multiplies the shares of the first ten and not what the
+/// others share.
+pub fn weighted_shares(order: &[AccountId], weight: f64) -> BTreeMap<AccountId, f64> {
     let tail = order.len().saturating_sub(RANK_SHARES.len());
     let steps = (tail * (tail + 1) / 2) as f64;
     let share = |place: usize| {
-        let listed = RANK_SHARES.get(place).copied();
+        let listed = RANK_SHARES.get(place).map(|share| weight * share);
         listed.unwrap_or_else(|| TAIL_SHARE * (order.len() - place) as f64 / steps)
     };
     order
@@ -113,6 +122,7 @@ mod tests {
         Past {
             seed: Seed([5; 32]),
             cutoff_block: 1000,
+            agenda: None,
             evaluations,
         }
     }

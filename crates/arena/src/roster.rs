@@ -3,7 +3,7 @@
 use crate::commitment::{Claim, Form, Reveal, Statement};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
-use agon_neuron::{ChainState, Commitment, Metagraph, ReadError, SignedBytes};
+use agon_neuron::{ChainClient, ChainState, Commitment, Metagraph, ReadError, SignedBytes};
 use std::collections::BTreeMap;
 
 /// A registered hotkey's submission.
@@ -40,6 +40,8 @@ pub struct Refused {
 pub struct Rules<'a> {
     /// The competition's name, for the forms that name one.
     pub competition: &'a str,
+    /// The names of competitions beside it. Who submits to one of them is not refused here, but not there at all.
+    pub others: &'a [String],
     /// The forms it takes.
     pub forms: &'a [Form],
     /// A hotkey with a validator's permit and more stake than this, in rao, judges and does not compete.
@@ -47,6 +49,15 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// Whether a commitment is to one of the other competitions.
+    fn is_elsewhere(&self, commitment: &Commitment) -> bool {
+        let Ok(statement) = Statement::read(&commitment.data, self.forms) else {
+            return false;
+        };
+        let named = statement.competition();
+        named.is_some_and(|named| self.others.iter().any(|other| other == named))
+    }
+
     /// Whether a hotkey takes part: registered, and no validator.
     fn admit(&self, metagraph: &Metagraph, hotkey: &AccountId) -> bool {
         let Some(uid) = metagraph.uid_of(hotkey).map(usize::from) else {
@@ -74,18 +85,114 @@ pub async fn read(
 ) -> Result<Vec<Entry>, ReadError> {
     let (commitments, metagraph) =
         tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
+    let seals = seals(state, &commitments, &metagraph, rules).await?;
+    Ok(roster(commitments, &seals, &metagraph, rules))
+}
+
+/// The submissions at a block that had been made by the block `last`, earliest first. Who has committed again since then
+/// takes part with what stood there at that block, as `archive` knows it; who cannot is refused with the reason.
+///
+/// # Errors
+/// When the chain cannot be read. An archive that has thrown the state of that block away is no error.
+pub async fn read_until(
+    state: &ChainState,
+    netuid: u16,
+    rules: Rules<'_>,
+    last: u64,
+    archive: &ChainClient,
+) -> Result<Vec<Entry>, ReadError> {
+    let (commitments, metagraph) =
+        tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
+    let found = seals(state, &commitments, &metagraph, rules).await?;
+    let admitted = commitments
+        .into_iter()
+        .filter(|commitment| rules.admit(&metagraph, &commitment.hotkey));
+    let (mut counting, late): (Vec<_>, Vec<_>) =
+        admitted.partition(|commitment| entry(commitment, &found, rules).block <= last);
+    let earlier = match late.is_empty() {
+        true => None,
+        false => earlier(state, netuid, last, archive).await?,
+    };
+    let mut refused = Vec::new();
+    for commitment in late {
+        let before = earlier.as_ref().map(|all| all.get(&commitment.hotkey));
+        let since = match before {
+            Some(Some(before)) => {
+                counting.push(before.clone());
+                continue;
+            }
+            Some(None) => "before it the hotkey had committed nothing".to_owned(),
+            None => format!(
+                "what stood there before is not known: this node keeps no state of block {last}; --archive_node_url \
+                 names one that does"
+            ),
+        };
+        if before.is_some() && rules.is_elsewhere(&commitment) {
+            continue;
+        }
+        let late = entry(&commitment, &found, rules);
+        let digest = late.claim.ok().and_then(|claim| claim.content.digest());
+        refused.push(Entry {
+            claim: Err(Refused {
+                artefact: digest,
+                reason: format!(
+                    "too late: committed in block {}, and block {last} is the last that counts for this release; {since}",
+                    late.block
+                ),
+            }),
+            ..late
+        });
+    }
+    let seals = seals(state, &counting, &metagraph, rules).await?;
+    let mut entries = roster(counting, &seals, &metagraph, rules);
+    entries.extend(refused);
+    entries.sort_by_key(|entry| (entry.block, entry.extrinsic_index, entry.hotkey));
+    Ok(entries)
+}
+
+/// What stood on chain at an earlier block, by hotkey; `None` where its state is kept nowhere.
+async fn earlier(
+    state: &ChainState,
+    netuid: u16,
+    block: u64,
+    archive: &ChainClient,
+) -> Result<Option<BTreeMap<AccountId, Commitment>>, ReadError> {
+    let Some(hash) = state.block_hash(block).await? else {
+        return Ok(None);
+    };
+    let read = async { archive.at(hash).await?.commitments(netuid).await };
+    match read.await {
+        Ok(commitments) => Ok(Some(
+            commitments
+                .into_iter()
+                .map(|commitment| (commitment.hotkey, commitment))
+                .collect(),
+        )),
+        Err(error @ (ReadError::Refused { .. } | ReadError::NoSuchBlock { .. })) => {
+            tracing::warn!(block, %error, "earlier commitments are not known");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The seals that reveals refer to, where they are on chain.
+async fn seals(
+    state: &ChainState,
+    commitments: &[Commitment],
+    metagraph: &Metagraph,
+    rules: Rules<'_>,
+) -> Result<Seals, ReadError> {
     let wanted: Vec<SignedBytes> = commitments
         .iter()
-        .filter(|commitment| rules.admit(&metagraph, &commitment.hotkey))
+        .filter(|commitment| rules.admit(metagraph, &commitment.hotkey))
         .filter_map(|commitment| sealed(commitment, rules))
         .collect();
     let found = state.signed(&wanted).await?;
-    let seals = wanted
-        .iter()
-        .zip(found)
+    let places = wanted.iter().zip(found);
+    Ok(places
         .filter_map(|(wanted, index)| Some((wanted.signer, index?)))
-        .collect();
-    Ok(roster(commitments, &seals, &metagraph, rules))
+        .collect())
 }
 
 /// The seal that a commitment refers to, if it is a reveal: what is to be looked for on chain.
@@ -117,6 +224,7 @@ pub fn roster(
     let mut entries: Vec<Entry> = commitments
         .into_iter()
         .filter(|commitment| rules.admit(metagraph, &commitment.hotkey))
+        .filter(|commitment| !rules.is_elsewhere(commitment))
         .map(|commitment| entry(&commitment, seals, rules))
         .collect();
     entries.sort_by_key(Entry::committed);
@@ -242,6 +350,7 @@ mod tests {
 
     const RULES: Rules = Rules {
         competition: "c",
+        others: &[],
         forms: &[Form::File, Form::TwoPhase],
         stake_limit: None,
     };
@@ -290,6 +399,25 @@ mod tests {
         assert!(reasons[0].contains("1 fields"), "{reasons:?}");
         assert!(reasons[1].contains("not to \"c\""), "{reasons:?}");
         assert!(reasons[2].contains("not revealed yet"), "{reasons:?}");
+    }
+
+    #[test]
+    fn who_submits_to_another_competition_beside_it_is_not_there() {
+        let claim = |competition: &str| format!("local:model:{competition}:{}", Digest::of(b"w"));
+        let commitments = vec![
+            commitment(1, 1, 1, &claim("d")),
+            commitment(2, 1, 2, &claim("c")),
+            commitment(3, 1, 3, &claim("e")),
+        ];
+        let others = ["d".to_owned()];
+        let rules = Rules {
+            others: &others,
+            ..RULES
+        };
+        let entries = roster(commitments, &Seals::new(), &metagraph(&[1, 2, 3]), rules);
+        let there: Vec<_> = entries.iter().map(|it| (it.hotkey, it.claim.is_ok())).collect();
+        // What nobody knows is refused with the reason, and a file belongs to whoever is there.
+        assert_eq!(there, [(hotkey(2), true), (hotkey(3), false)]);
     }
 
     fn reveal(block: u64) -> String {

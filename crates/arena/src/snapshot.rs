@@ -1,7 +1,7 @@
 //! A validator's past as a file, for one that joins later: with the same past both come to the same weights.
 //!
 //! It holds the finished rounds with every evaluation, in the form of a journal. Only the rounds that rewards look back
-//! on keep portraits and evidence; of older ones remains what decides about ownership. Two validators that agree make
+//! on ([`Records::looked_at`]) keep portraits and evidence; of older ones remains what decides about ownership. Two validators that agree make
 //! the same file, byte for byte, so its digest is what they compare. Evidence may tell the labels of judged samples:
 //! a snapshot goes to validators, not to miners.
 //!
@@ -12,6 +12,7 @@ use crate::journal::{Journal, JournalError, line_of};
 use crate::ledger::{Evaluation, LedgerError, Records};
 use crate::likeness::Portrait;
 use agon_neuron::H256;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,8 @@ pub enum SnapshotError {
     Journal(#[from] JournalError),
 }
 
-/// The finished rounds of a ledger; the last `history` of them with portraits and evidence.
+/// The finished rounds of a ledger; those that rewards which look back on `history` rounds need with portraits and
+/// evidence.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -67,12 +69,14 @@ pub async fn export(records: &Records, history: usize) -> Result<Vec<u8>, Ledger
         genesis: H256(genesis),
         competition: scope.competition,
     }];
-    let whole = finished.len().saturating_sub(history);
-    for (at, (round, _)) in finished.into_iter().enumerate() {
+    let last = finished.last().map_or(0, |(round, _)| round.number);
+    let needed = records.looked_at(last, history).await?;
+    let needed: BTreeSet<u64> = needed.iter().map(|round| round.number).collect();
+    for (round, _) in finished {
         let number = round.number;
         events.push(Event::RoundOpened(round));
         for row in records.evaluations(number).await? {
-            let (portrait, evidence) = match at >= whole {
+            let (portrait, evidence) = match needed.contains(&number) {
                 true => (row.portrait, row.evidence),
                 false => (Portrait::default(), Vec::new()),
             };
@@ -190,6 +194,7 @@ mod tests {
                 cutoff_block: 100 * number,
                 cutoff_hash: H256([1; 32]),
                 seed_hash: H256([2; 32]),
+                agenda: None,
             });
             ledger.record(&opened).await.unwrap();
             let hotkey = AccountId::from([9; 32]);

@@ -6,9 +6,11 @@
 
 mod models;
 mod peers;
+mod released;
 
 pub use models::Models;
 pub use peers::Peers;
+pub use released::Released;
 
 use crate::competition::{Judgement, SampleError};
 use crate::event::{Event, Events};
@@ -16,6 +18,7 @@ use crate::fetch::FetchError;
 use crate::incentive::Incentive;
 use crate::ledger::{Basis, Evaluation, Ledger, LedgerError, Outcome as Verdict, Progress, Round};
 use crate::likeness::Portrait;
+use crate::release::ReleaseError;
 use crate::sandbox::SandboxError;
 use crate::seed::{SampleSource, Seed};
 use agon_keys::AccountId;
@@ -38,6 +41,9 @@ const ROUND_EPOCHS: u64 = 2;
 
 /// Pause before the chain is asked again after a failure.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Pause before released data is asked for again after a failure.
+const RELEASE_PAUSE: Duration = Duration::from_secs(20);
 
 /// Errors of the runtime that pass with time: the weights are signed anew in a later block. Too soon is an error of the
 /// call, or of the chain before it takes the call.
@@ -73,6 +79,8 @@ pub struct Setup {
 pub enum Task {
     /// From models that were committed.
     Models(Models),
+    /// From models that were committed before the data they are judged on was released.
+    Released(Released),
     /// From servers that are asked.
     Peers(Peers),
 }
@@ -81,6 +89,7 @@ impl Task {
     fn incentive(&self) -> &dyn Incentive {
         match self {
             Self::Models(models) => models.competition.as_ref(),
+            Self::Released(released) => released.models.competition.as_ref(),
             Self::Peers(peers) => peers.challenge.as_ref(),
         }
     }
@@ -130,6 +139,7 @@ impl Bench<'_> {
             metrics: BTreeMap::new(),
             canonical: None,
             portrait: Portrait::default(),
+            fingerprint: None,
             evidence: Vec::new(),
             seconds: 0.0,
         }
@@ -181,6 +191,9 @@ pub enum ValidatorError {
     /// An artefact cannot be had, and no submission is to blame.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A release cannot be had.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// A competition gave shares that are no weights.
     #[error(transparent)]
     Shares(#[from] BadScore),
@@ -256,6 +269,13 @@ impl Validator {
                     self.wait(&format!("the chain: {error}"));
                     tokio::time::sleep(PAUSE).await;
                 }
+                Err(ValidatorError::Release(
+                    error @ (ReleaseError::Unavailable(_) | ReleaseError::Configuration(_)),
+                )) => {
+                    tracing::warn!(validator = self.setup.events.who(), %error, "no release can be had now");
+                    self.wait(&format!("released data: {error}"));
+                    tokio::time::sleep(RELEASE_PAUSE).await;
+                }
                 Err(ValidatorError::Fetch(FetchError::Unavailable(reason))) => {
                     tracing::warn!(
                         validator = self.setup.events.who(),
@@ -320,31 +340,43 @@ impl Validator {
             ..
         } = &self.setup;
         let mut told = false;
+        // What is there to judge is decided by the cut-off, so an epoch is looked at once.
+        let mut looked = None;
         loop {
             let state = client.finalized().await?;
             let epoch = state.epoch(*netuid).await?;
-            let fresh = last.as_ref().is_none_or(|last| epoch.index > last.epoch);
+            let earlier = last.as_ref().map(|last| last.epoch).max(looked);
+            let fresh = earlier.is_none_or(|earlier| epoch.index > earlier);
             let beginning = epoch.index > 0 && epoch.index.is_multiple_of(ROUND_EPOCHS);
             if fresh && beginning && state.number() > epoch.last_block {
                 let cutoff_hash = block_hash(&state, epoch.last_block).await?;
-                let round = Round {
+                let mut round = Round {
                     number: last.as_ref().map_or(1, |last| last.number + 1),
                     epoch: epoch.index,
                     cutoff_block: epoch.last_block,
                     cutoff_hash,
                     seed_hash: block_hash(&state, epoch.last_block + 1).await?,
+                    agenda: None,
                 };
                 let state = client.at(cutoff_hash).await?;
-                let anybody = match &self.setup.task {
+                let anything = match &self.setup.task {
                     Task::Models(models) => models.anybody(&state, *netuid, *stake_limit).await?,
+                    Task::Released(released) => {
+                        round.agenda = released.agenda(&state, self.ledger.records()).await?;
+                        round.agenda.is_some()
+                    }
                     Task::Peers(_) => peers::anybody(&state, *netuid, *stake_limit).await?,
                 };
-                if anybody {
+                if anything {
                     return Ok(round);
                 }
+                looked = Some(epoch.index);
             }
             if !told {
-                self.wait("the next epoch with somebody to judge");
+                self.wait(match &self.setup.task {
+                    Task::Released(_) => "the next epoch after a release",
+                    _ => "the next epoch with somebody to judge",
+                });
                 told = true;
             }
             client.wait_for_block(state.number() + 1).await?;
@@ -375,6 +407,7 @@ impl Validator {
         };
         match task {
             Task::Models(models) => models.judge(&mut bench).await,
+            Task::Released(released) => released.judge(&mut bench).await,
             Task::Peers(peers) => peers.judge(&mut bench).await,
         }
     }

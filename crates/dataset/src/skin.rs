@@ -6,6 +6,7 @@ pub(crate) mod open;
 mod parquet;
 pub mod prepare;
 mod raw;
+pub mod released;
 pub mod synthetic;
 pub(crate) mod table;
 mod verify;

@@ -4,7 +4,7 @@
 //! or plain addresses. A set appears under its name only when everything was transferred, checked and unpacked; until
 //! then it lies in a hidden directory beside, from where an interrupted transfer goes on. [`verify`] compares what is
 //! there with the receipt that was written then. [`HubFile`] is one file of a model repository, [`Repository`] one that
-//! the user fills.
+//! the user fills, [`Listing`] what lies in a repository of data and since when. [`unzip`] unpacks an archive that came in another way.
 //!
 //! What it refuses to do: it fetches nothing that was not asked for by name, sends credentials to no host but the one
 //! they are for, and unpacks nothing outside its directory or beyond its limits.
@@ -14,6 +14,7 @@ mod archive;
 mod catalogue;
 mod fetch;
 mod hub;
+mod listing;
 mod receipt;
 mod repository;
 mod transfer;
@@ -22,12 +23,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use access::Access;
-pub use archive::{MAX_ENTRIES, MAX_RATIO, UnpackError};
+pub use archive::{Caps, MAX_ENTRIES, MAX_RATIO, UnpackError, unzip};
+pub(crate) use archive::inside;
 pub use catalogue::{
     CATALOGUE, CHEST, DataSet, DirectFile, Kind, NoLink, Origin, SelectError, Selection,
 };
 pub use fetch::{Outcome, Progress, Settings, Step, Watch, fetch, steps};
 pub use hub::{HubFile, ParseHubFileError, Patience, Wanted};
+pub use listing::{Collection, ListedFile, Listing};
 pub use receipt::{RECEIPT, Receipt, ReceiptFile, Verified, verify};
 pub use repository::{Repository, State, Upload};
 pub use transfer::MAX_FILE_BYTES;

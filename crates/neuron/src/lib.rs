@@ -39,6 +39,7 @@ mod stake;
 mod state;
 mod submit;
 mod subnet;
+mod times;
 mod weights;
 
 /// The randomness beacon of a chain, as [`ChainState::beacon`] reads it.

@@ -166,19 +166,42 @@ impl Records {
         rows.iter().map(read).collect()
     }
 
-    /// The last `count` rounds up to and including `round`, oldest first, as the rewards see them.
+    /// The rounds that the rewards look at, up to and including `round`, oldest first: the last `count` ones. Where data
+    /// are released, the last `count` of each competition, and of those in which nobody was judged.
+    pub async fn looked_at(&self, round: u64, count: usize) -> Result<Vec<Round>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT * FROM rounds WHERE genesis = ?1 AND competition = ?2 AND round IN (SELECT round FROM ( \
+                 SELECT round, ROW_NUMBER() OVER ( \
+                     PARTITION BY agenda ->> '$.release.competition', agenda ->> '$.release.cancelled' IS NULL \
+                     ORDER BY round DESC) AS place \
+                 FROM rounds WHERE genesis = ?1 AND competition = ?2 AND round <= ?3) WHERE place <= ?4) \
+             ORDER BY round",
+        )
+        .bind(&self.genesis)
+        .bind(&self.competition)
+        .bind(round as i64)
+        .bind(count as i64)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|source| self.database(source))?;
+        let read = |row| Round::read(row).map_err(|error| self.unreadable(error));
+        let rounds = rows.iter().map(|row| Ok(read(row)?.0));
+        rounds.collect()
+    }
+
+    /// [`Records::looked_at`] as the rewards see it.
     pub async fn past(
         &self,
         round: u64,
         count: usize,
         source: SampleSource,
     ) -> Result<Vec<Past>, LedgerError> {
-        let first = (round + 1).saturating_sub(count as u64);
         let mut past = Vec::new();
-        for (round, _) in self.rounds(first, round).await? {
+        for round in self.looked_at(round, count).await? {
             past.push(Past {
                 seed: source.seed(&self.competition, round.number, &round.seed_hash.0),
                 cutoff_block: round.cutoff_block,
+                agenda: round.agenda,
                 evaluations: self.evaluations(round.number).await?,
             });
         }

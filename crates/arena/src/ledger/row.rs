@@ -1,6 +1,7 @@
 //! What the ledger holds: rounds and evaluations, and how they are read from the database.
 
 use crate::likeness::Portrait;
+use crate::release::Agenda;
 use crate::reward::Scoring;
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
@@ -86,6 +87,10 @@ pub struct Evaluation {
     /// How it answered this round's sample; empty unless scored.
     #[serde(default)]
     pub portrait: Portrait,
+    /// What the competition knows copies of it by in this round, where it has such a thing
+    /// ([`Competition::fingerprint`](crate::competition::Competition::fingerprint)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Digest>,
     /// What each sample contributed ([`Score::evidence`](crate::competition::Score)); empty unless scored.
     #[serde(default)]
     pub evidence: Vec<f32>,
@@ -118,6 +123,7 @@ impl Evaluation {
             metrics: BTreeMap::new(),
             canonical: None,
             portrait: Portrait::default(),
+            fingerprint: None,
             evidence: Vec::new(),
             seconds: 0.0,
         }
@@ -137,6 +143,9 @@ pub struct Round {
     pub cutoff_hash: H256,
     /// Hash of the block after it: the sample's seed unless the source is fixed.
     pub seed_hash: H256,
+    /// What of released data it is about; none where data are not released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agenda: Option<Agenda>,
 }
 
 /// What a round's weights were made of, so that they can be made again.
@@ -255,6 +264,7 @@ impl Evaluation {
             metrics: columns.json("metrics")?.unwrap_or_default(),
             canonical: columns.parsed("canonical")?,
             portrait: columns.json("portrait")?.unwrap_or_default(),
+            fingerprint: columns.parsed("fingerprint")?,
             evidence: floats(&evidence),
             seconds: row.try_get("seconds")?,
         })
@@ -291,6 +301,7 @@ impl Round {
             cutoff_block: columns.number("cutoff_block")?,
             cutoff_hash: columns.given("cutoff_hash")?,
             seed_hash: columns.given("seed_hash")?,
+            agenda: columns.json("agenda")?,
         };
         let signed = columns.json("weights")?.zip(columns.json("weights_call")?);
         let progress = Progress {

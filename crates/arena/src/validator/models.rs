@@ -20,6 +20,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Judges models.
+#[derive(Clone)]
 pub struct Models {
     /// What is judged.
     pub competition: Arc<dyn Competition>,
@@ -41,6 +42,7 @@ impl Models {
     ) -> Result<Vec<Entry>, ReadError> {
         let rules = Rules {
             competition: self.competition.name(),
+            others: &[],
             forms: self.competition.forms(),
             stake_limit,
         };
@@ -58,12 +60,21 @@ impl Models {
         Ok(!entries.is_empty())
     }
 
-    /// Judge every submission that has no row yet, several at once. Rows are written in the order of the commitments, and
-    /// what a row says of copies depends on the rows before it: how many are judged at once changes no row.
+    /// Judge every submission that has no row yet.
     pub(super) async fn judge(&self, bench: &mut Bench<'_>) -> Result<(), ValidatorError> {
         let entries = self
             .entries(&bench.state, bench.netuid, bench.stake_limit)
             .await?;
+        self.judge_all(bench, &entries).await
+    }
+
+    /// Judge those of the submissions that have no row yet, several at once. Rows are written in the order of the
+    /// commitments, and what a row says of copies depends on the rows before it: how many are judged at once changes no row.
+    pub(super) async fn judge_all(
+        &self,
+        bench: &mut Bench<'_>,
+        entries: &[Entry],
+    ) -> Result<(), ValidatorError> {
         let items = self.competition.draw(bench.seed);
         // Entries come in the order of their commitments, and so do the rows: whoever is in them was earlier.
         let mut rows = bench.known().await?;
@@ -117,6 +128,7 @@ impl Models {
             .await?;
         let classes = desk.items.iter().map(|&item| competition.class(item));
         let portrait = Portrait::new(&judged.answers, &classes.collect::<Vec<_>>(), desk.seed);
+        let fingerprint = competition.fingerprint(&judged.answers);
         // What waits for its turn to be written keeps no more than is written.
         judged.answers = Vec::new();
         Ok(Seen::Model {
@@ -124,6 +136,7 @@ impl Models {
             bytes: model.bytes.len() as u64,
             judged,
             portrait,
+            fingerprint,
         })
     }
 
@@ -157,10 +170,12 @@ impl Models {
                 bytes,
                 judged,
                 portrait,
+                fingerprint,
             } => {
                 row.artefact = Some(digest);
                 row.bytes = bytes;
                 row.portrait = portrait;
+                row.fingerprint = fingerprint;
                 (judged, digest)
             }
         };
@@ -179,13 +194,17 @@ impl Models {
             .owner(row.committed(), digest, judged.canonical)
             .await?;
         let alike = likeness::first_alike(&row.portrait, earlier);
+        let pioneer = likeness::first_with_fingerprint(row, earlier);
         Ok(match (owner, alike) {
             (Some(owner), _) => copied(&owner, "the same network in another file"),
             (None, Some((owner, likeness))) => {
                 let how = format!("a model that answers alike (likeness {likeness:.4})");
                 copied(owner, &how)
             }
-            (None, None) => judged.judgement,
+            (None, None) => match pioneer {
+                Some(pioneer) => copied(pioneer, "a model of the same fingerprint"),
+                None => judged.judgement,
+            },
         })
     }
 }
@@ -207,6 +226,7 @@ enum Seen {
         bytes: u64,
         judged: Judged,
         portrait: Portrait,
+        fingerprint: Option<Digest>,
     },
 }
 

@@ -39,10 +39,10 @@ pub enum UnpackError {
     /// Needs a password.
     #[error("the entry {0:?} is encrypted")]
     Encrypted(String),
-    /// More than [`MAX_ENTRIES`].
-    #[error("it has more than {MAX_ENTRIES} entries")]
-    TooMany,
-    /// A file or all files are too large for the archive they come from.
+    /// More entries than allowed: the limit.
+    #[error("it has more than {0} entries")]
+    TooMany(usize),
+    /// A file or all files are too large, often for the archive they come from: the limit.
     #[error("more comes out than the {0} bytes allowed for an archive of this size")]
     TooLarge(u64),
     /// Not an archive, or a damaged one.
@@ -54,6 +54,45 @@ pub enum UnpackError {
     /// The operating system refused.
     #[error("{0}")]
     Io(io::Error),
+}
+
+/// What may come out of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Most entries.
+    pub entries: usize,
+    /// Most bytes of one file.
+    pub file_bytes: u64,
+    /// Most bytes of all files.
+    pub bytes: u64,
+}
+
+impl Caps {
+    /// What may come out of a public data set's archive of this size.
+    fn of_size(size: u64) -> Self {
+        Self {
+            entries: MAX_ENTRIES,
+            file_bytes: MAX_ENTRY_BYTES,
+            bytes: size.saturating_mul(MAX_RATIO).saturating_add(SMALL),
+        }
+    }
+}
+
+/// Unpacks a zip archive into the new directory `target` and lists the files, with their paths in it. After an error
+/// there is no such directory.
+///
+/// # Errors
+/// When it is no zip archive, a damaged or a malicious one, or more comes out than `caps` allow.
+pub fn unzip(
+    path: &Path,
+    target: &Path,
+    caps: Caps,
+    stop: &AtomicBool,
+) -> Result<Vec<ReceiptFile>, UnpackError> {
+    match format(path).map_err(UnpackError::Io)? {
+        Some(Format::Zip) => unpack_within(path, Format::Zip, target, caps, stop, &|_| {}),
+        _ => Err(UnpackError::Damaged("it is no zip archive".to_owned())),
+    }
 }
 
 /// What kind of archive a file is.
@@ -92,9 +131,20 @@ pub(super) fn unpack(
     progress: &dyn Fn(u64),
 ) -> Result<Vec<ReceiptFile>, UnpackError> {
     let size = fs::metadata(path).map_err(UnpackError::Io)?.len();
+    unpack_within(path, format, target, Caps::of_size(size), stop, progress)
+}
+
+fn unpack_within(
+    path: &Path,
+    format: Format,
+    target: &Path,
+    caps: Caps,
+    stop: &AtomicBool,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<ReceiptFile>, UnpackError> {
     let mut writer = Writer {
         target,
-        allowed: size.saturating_mul(MAX_RATIO).saturating_add(SMALL),
+        caps,
         written: 0,
         files: Vec::new(),
         stop,
@@ -127,8 +177,8 @@ fn unpack_zip(path: &Path, writer: &mut Writer, progress: &dyn Fn(u64)) -> Resul
     let damaged = |error: zip::result::ZipError| UnpackError::Damaged(error.to_string());
     let file = File::open(path).map_err(UnpackError::Io)?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-    if archive.len() > MAX_ENTRIES {
-        return Err(UnpackError::TooMany);
+    if archive.len() > writer.caps.entries {
+        return Err(UnpackError::TooMany(writer.caps.entries));
     }
     let mut done = 0;
     for position in 0..archive.len() {
@@ -164,14 +214,14 @@ fn unpack_tar(
 ) -> Result<(), UnpackError> {
     let damaged = |error: io::Error| UnpackError::Damaged(error.to_string());
     // Padding and headers count too, or an archive of nothing but headers would go on for ever.
-    let limit = writer.allowed.saturating_mul(2).saturating_add(SMALL);
+    let limit = writer.caps.bytes.saturating_mul(2).saturating_add(SMALL);
     let mut archive = tar::Archive::new(reader.take(limit));
     let mut count = 0;
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
         count += 1;
-        if count > MAX_ENTRIES {
-            return Err(UnpackError::TooMany);
+        if count > writer.caps.entries {
+            return Err(UnpackError::TooMany(writer.caps.entries));
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.header().entry_type() {
@@ -189,7 +239,7 @@ fn unpack_tar(
 
 struct Writer<'a> {
     target: &'a Path,
-    allowed: u64,
+    caps: Caps,
     written: u64,
     files: Vec<ReceiptFile>,
     stop: &'a AtomicBool,
@@ -227,8 +277,11 @@ impl Writer<'_> {
             };
             size += count as u64;
             self.written += count as u64;
-            if size > MAX_ENTRY_BYTES || self.written > self.allowed {
-                return Err(UnpackError::TooLarge(self.allowed.min(MAX_ENTRY_BYTES)));
+            let Caps {
+                file_bytes, bytes, ..
+            } = self.caps;
+            if size > file_bytes || self.written > bytes {
+                return Err(UnpackError::TooLarge(bytes.min(file_bytes)));
             }
             hasher.update(&buffer[..count]);
             file.write_all(&buffer[..count]).map_err(UnpackError::Io)?;
@@ -243,7 +296,7 @@ impl Writer<'_> {
 }
 
 /// A path inside a directory as an archive or a hub spells it: relative, of plain names, not too deep.
-pub(super) fn inside(name: &str) -> Result<PathBuf, UnpackError> {
+pub(crate) fn inside(name: &str) -> Result<PathBuf, UnpackError> {
     let refuse = || UnpackError::Path(name.to_owned());
     // A backslash is a separator for some who unpack, and `C:` a drive.
     if name.contains(['\\', ':']) || name.chars().any(char::is_control) {
@@ -344,6 +397,41 @@ mod tests {
         assert_eq!(names(run(&taped).unwrap()), ["a.csv", "b/c.jpg"]);
         assert_eq!(names(run(&gzip(&taped)).unwrap()), ["a.csv", "b/c.jpg"]);
         assert_eq!(run(b"Rar!\x1a\x07").unwrap_err(), "not an archive");
+    }
+
+    #[test]
+    fn caps_are_kept_and_only_zips_are_unzipped() {
+        let unzipped = |bytes: &[u8], caps: Caps| {
+            let place = tempfile::tempdir().unwrap();
+            let (path, target) = (place.path().join("archive"), place.path().join("out"));
+            fs::write(&path, bytes).unwrap();
+            let unpacked = unzip(&path, &target, caps, &AtomicBool::new(false));
+            assert_eq!(target.exists(), unpacked.is_ok());
+            unpacked.map_err(|error| error.to_string())
+        };
+        let caps = Caps {
+            entries: 2,
+            file_bytes: 100,
+            bytes: 150,
+        };
+        let zipped = |sizes: &[usize]| {
+            let contents: Vec<_> = sizes.iter().map(|&size| vec![7; size]).collect();
+            let names = ["a", "b", "c"];
+            let entries: Vec<_> = names.into_iter().zip(contents.iter()).collect();
+            let entries: Vec<_> = entries.iter().map(|(name, it)| (*name, &it[..])).collect();
+            zip(&entries)
+        };
+        assert_eq!(unzipped(&zipped(&[100, 50]), caps).unwrap().len(), 2);
+        for (sizes, said) in [
+            (&[101][..], "100 bytes"),
+            (&[100, 51], "100 bytes"),
+            (&[1, 1, 1], "2 entries"),
+        ] {
+            let error = unzipped(&zipped(sizes), caps).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+        let taped = tar(&[("a", tar::EntryType::Regular, b"1")]);
+        assert!(unzipped(&taped, caps).unwrap_err().contains("no zip"));
     }
 
     #[test]

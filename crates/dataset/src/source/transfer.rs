@@ -149,6 +149,24 @@ impl<'a> Client<'a> {
         })
     }
 
+    /// A small JSON answer, and the address of the next page if the server names one of its own.
+    pub fn page(&self, job: &Job) -> Result<(serde_json::Value, Option<Url>), SourceError> {
+        let (bytes, next) = self.with_attempts(&job.url, || {
+            let mut answer = self.get(job, None)?.0;
+            check_status(&answer, job)?;
+            let link = text(answer.headers(), header::LINK);
+            let body = answer.body_mut().with_config().limit(MAX_ANSWER);
+            let body = body.read_to_vec();
+            Ok((body.map_err(|error| Trouble::passing(error, None))?, link))
+        })?;
+        let next = next.and_then(|link| next_page(&link, &job.url));
+        let value = serde_json::from_slice(&bytes).map_err(|error| SourceError::Transfer {
+            url: shown(&job.url),
+            reason: format!("the answer is not the JSON that was asked for: {error}"),
+        })?;
+        Ok((value, next))
+    }
+
     /// A small answer.
     pub fn bytes(&self, job: &Job) -> Result<Vec<u8>, SourceError> {
         self.with_attempts(&job.url, || {
@@ -564,6 +582,17 @@ fn explained(headers: &HeaderMap) -> String {
         true => String::new(),
         false => format!(": {}", said.chars().take(200).collect::<String>()),
     }
+}
+
+/// The address in `<https://host/path>; rel="next"`, if it is of the same host as the page.
+fn next_page(link: &str, page: &Url) -> Option<Url> {
+    let named = link.split(',').find_map(|part| {
+        let (address, relation) = part.trim().split_once(';')?;
+        let address = address.trim().strip_prefix('<')?.strip_suffix('>')?;
+        relation.contains("rel=\"next\"").then_some(address)
+    })?;
+    let next = page.join(named).ok()?;
+    (next.origin() == page.origin()).then_some(next)
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {

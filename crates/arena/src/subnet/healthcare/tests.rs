@@ -42,6 +42,7 @@ fn past(evaluations: Vec<Evaluation>) -> Past {
     Past {
         seed: Seed::derive("test", &[]),
         cutoff_block: 100,
+        agenda: None,
         evaluations,
     }
 }

@@ -3,10 +3,13 @@
 //! Preprocessing, score and shares are those of the original competition. `score` is the formula,
 //! [`evaluation`] what else can be said of answers, [`parts`] the data and who may read what, [`lesions`] what training
 //! is given of them, [`recipe`] how a model is trained, [`baseline`] what that model must beat,
-//! [`submission`] what else must be handed in with it.
+//! [`submission`] what else must be handed in with it, [`archive`] what a released test archive is judged with, and
+//! [`fingerprint`](mod@fingerprint) what the original knows copies by.
 
+pub mod archive;
 pub mod baseline;
 pub mod evaluation;
+pub mod fingerprint;
 pub mod lesions;
 pub mod parts;
 pub mod recipe;
@@ -18,12 +21,14 @@ pub use score::{robust_score, score};
 use crate::competition::{Budget, Competition, SampleError, Score};
 use crate::compute::{Compute, GB, Minimum};
 use crate::incentive::Incentive;
+use crate::release;
 use crate::reward::{self, Past, Scoring, robust};
 use crate::seed::Seed;
 use agon_dataset::cache::DecodedImages;
 use agon_dataset::image::JUDGING_SIDE;
 use agon_dataset::skin::{LesionClass, Record};
 use agon_keys::AccountId;
+use agon_model::digest::Digest;
 use agon_model::inference::{Engine, Tensor};
 use agon_model::inspect::{Contract, TensorContract};
 use agon_model::metrics;
@@ -110,14 +115,21 @@ impl Incentive for Tricorder {
 
     fn shares(&self, rounds: &[Past]) -> BTreeMap<AccountId, f64> {
         match self.scoring {
-            Scoring::Original => reward::shares_by_place(&reward::order_by_average(rounds)),
-            Scoring::Robust => robust::smoothed(rounds.iter().map(|past| {
-                let order = robust::order(past, robust::MARGIN, |row, picks| {
-                    let (labels, predictions) = from_evidence(&row.evidence, picks);
-                    robust_score(&labels, &predictions, row.bytes).score
-                });
-                (past, reward::shares_by_place(&order))
-            })),
+            // What is shared below the tenth place is not multiplied by a competition's weight.
+            Scoring::Original => release::shares(rounds, |rounds, weight| {
+                reward::weighted_shares(&reward::order_by_average(rounds), weight)
+            }),
+            Scoring::Robust => release::shares(rounds, |rounds, weight| {
+                let mut shares = robust::smoothed(rounds.iter().map(|past| {
+                    let order = robust::order(past, robust::MARGIN, |row, picks| {
+                        let (labels, predictions) = from_evidence(&row.evidence, picks);
+                        robust_score(&labels, &predictions, row.bytes).score
+                    });
+                    (past, reward::shares_by_place(&order))
+                }));
+                shares.values_mut().for_each(|share| *share *= weight);
+                shares
+            }),
         }
     }
 }
@@ -187,6 +199,13 @@ impl Competition for Tricorder {
 
     fn class(&self, item: usize) -> usize {
         self.records[item].class.index()
+    }
+
+    fn fingerprint(&self, answers: &[Vec<f32>]) -> Option<Digest> {
+        match self.scoring {
+            Scoring::Original => fingerprint::fingerprint(answers),
+            Scoring::Robust => None,
+        }
     }
 
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score {

@@ -1,0 +1,170 @@
+//! Evidence from models that were committed long enough before the data they are judged on was released.
+//!
+//! A round judges the oldest release that is due at its cut-off. One that finds nothing new judges nobody: its weights
+//! come from what was before, so that a validator stays active between two releases.
+
+use super::{Bench, Models, ValidatorError};
+use crate::competition::Competition;
+use crate::ledger::Records;
+use crate::release::{Agenda, Brought, Offer, Release, ReleaseError, Releases};
+use crate::roster::{self, Entry, Rules};
+use agon_neuron::{ChainClient, ChainState, ReadError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Judges models on what is released.
+pub struct Released {
+    /// How models are judged; its competition, which needs no data, says how it pays.
+    pub models: Models,
+    /// Where releases come from.
+    pub releases: Arc<Releases>,
+    /// A commitment counts for what is released at least so long after its block.
+    pub cutoff: Duration,
+    /// A node that keeps old states: who commits again does not lose the earlier commitment where it is asked.
+    pub archive: ChainClient,
+    /// What the open round is judged with, if it was made already.
+    pub open: Mutex<Option<(Release, Arc<dyn Competition>)>>,
+}
+
+/// Tells work on another thread that nobody waits for it any more.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Released {
+    /// What a round with this cut-off is about; nothing where there is neither a release nor a past.
+    pub(super) async fn agenda(
+        &self,
+        state: &ChainState,
+        records: &Records,
+    ) -> Result<Option<Agenda>, ValidatorError> {
+        let rounds = records.all_rounds().await?;
+        let agendas = rounds.into_iter().filter_map(|(round, _)| round.agenda);
+        let past: Vec<Release> = agendas.filter_map(|agenda| agenda.release).collect();
+        let now = state.time().await?.as_secs();
+        let releases = self.releases.clone();
+        let (weights, due, is_first) = blocking(move |stop| {
+            let configuration = releases.configuration(stop)?;
+            for problem in &configuration.problems {
+                tracing::warn!(problem, "a part of the configuration is left out");
+            }
+            let due = configuration.due(&past, now);
+            let due = due.map(|offer| Ok((offer.clone(), releases.bring(offer, stop)?)));
+            Ok((configuration.weights.clone(), due.transpose()?, past.is_empty()))
+        })
+        .await?;
+        let release = match due {
+            None if is_first => return Ok(None),
+            None => None,
+            Some((offer, brought)) => Some(self.release(state, offer, brought).await?),
+        };
+        Ok(Some(Agenda {
+            weights,
+            release,
+        }))
+    }
+
+    /// What is written down of a release that was brought here.
+    async fn release(
+        &self,
+        state: &ChainState,
+        offer: Offer,
+        brought: Brought,
+    ) -> Result<Release, ReadError> {
+        let deadline = Duration::from_secs(offer.released).saturating_sub(self.cutoff);
+        let reading = brought.reading;
+        let release = Release {
+            competition: offer.competition,
+            organization: offer.organization,
+            file: offer.file,
+            digest: brought.digest,
+            released: offer.released,
+            last_block: state.last_block_at(deadline).await?,
+            samples: reading.samples,
+            dropped: reading.dropped,
+            cancelled: reading.competition.as_ref().err().cloned(),
+        };
+        if let Ok(competition) = reading.competition {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            *open = Some((release.clone(), competition));
+        }
+        Ok(release)
+    }
+
+    /// What a release is judged with: as it was opened, or opened again after a new start.
+    async fn competition(&self, release: &Release) -> Result<Arc<dyn Competition>, ValidatorError> {
+        let open = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.clone()
+        };
+        if let Some((opened, competition)) = open
+            && opened == *release
+        {
+            return Ok(competition);
+        }
+        let (releases, of) = (self.releases.clone(), release.clone());
+        let competition = blocking(move |stop| releases.again(&of, stop)).await?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open = Some((release.clone(), competition.clone()));
+        Ok(competition)
+    }
+
+    /// Who takes part in a release.
+    async fn entries(
+        &self,
+        bench: &Bench<'_>,
+        agenda: &Agenda,
+        release: &Release,
+    ) -> Result<Vec<Entry>, ReadError> {
+        let others = agenda.weights.keys();
+        let others = others.filter(|other| **other != release.competition);
+        let rules = Rules {
+            competition: &release.competition,
+            others: &others.cloned().collect::<Vec<String>>(),
+            forms: self.models.competition.forms(),
+            stake_limit: bench.stake_limit,
+        };
+        roster::read_until(
+            &bench.state,
+            bench.netuid,
+            rules,
+            release.last_block,
+            &self.archive,
+        )
+        .await
+    }
+
+    /// Judge every submission to the round's release that has no row yet.
+    pub(super) async fn judge(&self, bench: &mut Bench<'_>) -> Result<(), ValidatorError> {
+        let agenda = bench.round.agenda.clone().unwrap_or_default();
+        let release = agenda.release.as_ref();
+        let Some(release) = release.filter(|release| release.cancelled.is_none()) else {
+            return Ok(());
+        };
+        let entries = self.entries(bench, &agenda, release).await?;
+        let models = Models {
+            competition: self.competition(release).await?,
+            ..self.models.clone()
+        };
+        models.judge_all(bench, &entries).await
+    }
+}
+
+/// Does what takes long on another thread, and tells it to stop when nobody waits any more.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce(&AtomicBool) -> Result<T, ReleaseError> + Send + 'static,
+) -> Result<T, ValidatorError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = stop.clone();
+    let _stop = StopOnDrop(stop);
+    let done = tokio::task::spawn_blocking(move || work(&told)).await;
+    match done {
+        Ok(done) => Ok(done?),
+        Err(error) => Err(ReleaseError::Unavailable(format!("work was lost: {error}")).into()),
+    }
+}
