@@ -17,7 +17,11 @@ pub struct RunTricorderValidator {
 pub struct ReleasedData {
     /// Judge what is released in this directory: competition_weights.yml, datasets/*.yaml, and archives below
     /// the names of their repositories.
-    #[arg(long = "local_dataset_dir", value_name = "DIR", conflicts_with = "data_dir")]
+    #[arg(
+        long = "local_dataset_dir",
+        value_name = "DIR",
+        conflicts_with = "data_dir"
+    )]
     pub local: Option<PathBuf>,
     /// Judge what is released by this configuration on the Hub, where neither --data-dir nor --local_dataset_dir is given.
     #[arg(
@@ -28,7 +32,11 @@ pub struct ReleasedData {
     )]
     pub repository: String,
     /// Where released archives are kept; default: datasets in the neuron's directory.
-    #[arg(long = "models.dataset_dir", value_name = "DIR", conflicts_with = "data_dir")]
+    #[arg(
+        long = "models.dataset_dir",
+        value_name = "DIR",
+        conflicts_with = "data_dir"
+    )]
     pub kept: Option<PathBuf>,
     /// A commitment counts for what is released at least so many minutes after its block. Validators of one subnet use
     /// the same.

@@ -91,12 +91,7 @@ pub async fn again(
     })
 }
 
-fn releases(
-    origin: Origin,
-    only: Vec<String>,
-    kept: PathBuf,
-    judging: &JudgingData,
-) -> Releases {
+fn releases(origin: Origin, only: Vec<String>, kept: PathBuf, judging: &JudgingData) -> Releases {
     let scoring: Scoring = judging.scoring.into();
     let sample = judging.sample.map(|sample| sample as usize);
     Releases {
@@ -118,9 +113,7 @@ async fn archive_node(data: &ReleasedData, client: &ChainClient) -> Result<Chain
     let archive = archive.map_err(Failure::user)?;
     match archive.genesis_hash() == client.genesis_hash() {
         true => Ok(archive),
-        false => Err(Failure::user(anyhow!(
-            "{url} is a node of another chain"
-        ))),
+        false => Err(Failure::user(anyhow!("{url} is a node of another chain"))),
     }
 }
 

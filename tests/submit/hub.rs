@@ -19,6 +19,8 @@ struct Repository {
     is_private: bool,
     /// All revisions, the newest last: their names, and the bytes of the files.
     revisions: Vec<(String, BTreeMap<String, Vec<u8>>)>,
+    /// When files were committed, where that matters.
+    dates: BTreeMap<String, String>,
 }
 
 impl Repository {
@@ -97,6 +99,13 @@ impl Hub {
         repository.commit(files.collect())
     }
 
+    /// Says when a file was committed, as `2026-01-20T14:20:29.000Z`.
+    pub fn date(&self, name: &str, path: &str, date: &str) {
+        let mut world = self.world.lock().unwrap();
+        let repository = world.repositories.get_mut(name).unwrap();
+        repository.dates.insert(path.to_owned(), date.to_owned());
+    }
+
     /// A file of a repository's newest revision.
     pub fn file(&self, name: &str, path: &str) -> Option<Vec<u8>> {
         let world = self.world.lock().unwrap();
@@ -148,6 +157,17 @@ impl World {
         }
         let (name, rest) = match &parts[..] {
             ["api", "models", owner, name, rest @ ..] => (format!("{owner}/{name}"), rest.to_vec()),
+            // Repositories of other kinds have it in their names here.
+            [
+                "api",
+                kind @ ("datasets" | "spaces"),
+                owner,
+                name,
+                rest @ ..,
+            ]
+            | [kind @ ("datasets" | "spaces"), owner, name, rest @ ..] => {
+                (format!("{kind}/{owner}/{name}"), rest.to_vec())
+            }
             [owner, name, rest @ ..] => (
                 format!("{owner}/{}", name.trim_end_matches(".git")),
                 rest.to_vec(),
@@ -182,14 +202,42 @@ impl World {
                 let Some((_, files)) = repository.at(revision) else {
                     return Answer::new(404, "");
                 };
-                let entries = files.iter().map(|(path, bytes)| {
+                // Two a page, where the Hub has many more.
+                let query = request.path.split_once('?').map_or("", |(_, query)| query);
+                let expands = query.contains("expand=true");
+                let page: usize = match query.split_once("cursor=") {
+                    Some((_, page)) => page.parse().unwrap(),
+                    None => 0,
+                };
+                let dates = &repository.dates;
+                let (skipped, shown) = if expands {
+                    (2 * page, 2)
+                } else {
+                    (0, usize::MAX)
+                };
+                let following = (files.len() > skipped.saturating_add(shown)).then(|| {
+                    let host = request.header("host").unwrap();
+                    format!(
+                        "<http://{host}{path}?recursive=true&expand=true&cursor={}>; rel=\"next\"",
+                        page + 1
+                    )
+                });
+                let entries = files.iter().skip(skipped).take(shown).map(|(path, bytes)| {
                     let mut entry = json!({ "type": "file", "path": path, "size": bytes.len() });
                     if bytes.len() >= LARGE {
                         entry["lfs"] = json!({ "oid": digest(bytes), "size": bytes.len() });
                     }
+                    if expands {
+                        let date = dates.get(path).map_or("2020-01-01T00:00:00.000Z", |it| it);
+                        entry["lastCommit"] = json!({ "id": "0", "title": "x", "date": date });
+                    }
                     entry
                 });
-                json_answer(entries.collect())
+                let answer = json_answer(entries.collect());
+                match following {
+                    Some(following) => answer.with("link", following),
+                    None => answer,
+                }
             }
             ("POST", ["preupload", "main"]) => {
                 let files = body()["files"].as_array().unwrap().clone();

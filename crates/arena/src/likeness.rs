@@ -109,9 +109,9 @@ pub fn first_with_fingerprint<'a>(
     earlier: &'a [Evaluation],
 ) -> Option<&'a Evaluation> {
     let fingerprint = row.fingerprint?;
-    earlier.iter().find(|other| {
-        other.outcome == Outcome::Scored && other.fingerprint == Some(fingerprint)
-    })
+    earlier
+        .iter()
+        .find(|other| other.outcome == Outcome::Scored && other.fingerprint == Some(fingerprint))
 }
 
 #[cfg(test)]

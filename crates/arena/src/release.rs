@@ -231,7 +231,10 @@ mod tests {
         assert_eq!(quiet, expected.into());
         // So does one whose archive could not be judged on.
         let cancelled = past(&weights, Some(release("a", Some("bad"))), &[]);
-        assert_eq!(original(&[one.clone(), other.clone(), cancelled]), expected.into());
+        assert_eq!(
+            original(&[one.clone(), other.clone(), cancelled]),
+            expected.into()
+        );
         // The weights are those of the last round, and what has none pays nothing.
         let now = past(&[("b", 3.0), ("c", 1.0)], None, &[]);
         let later = original(&[one.clone(), other.clone(), now]);

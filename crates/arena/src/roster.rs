@@ -415,7 +415,10 @@ mod tests {
             ..RULES
         };
         let entries = roster(commitments, &Seals::new(), &metagraph(&[1, 2, 3]), rules);
-        let there: Vec<_> = entries.iter().map(|it| (it.hotkey, it.claim.is_ok())).collect();
+        let there: Vec<_> = entries
+            .iter()
+            .map(|it| (it.hotkey, it.claim.is_ok()))
+            .collect();
         // What nobody knows is refused with the reason, and a file belongs to whoever is there.
         assert_eq!(there, [(hotkey(2), true), (hotkey(3), false)]);
     }

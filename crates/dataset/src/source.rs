@@ -23,8 +23,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use access::Access;
-pub use archive::{Caps, MAX_ENTRIES, MAX_RATIO, UnpackError, unzip};
 pub(crate) use archive::inside;
+pub use archive::{Caps, MAX_ENTRIES, MAX_RATIO, UnpackError, unzip};
 pub use catalogue::{
     CATALOGUE, CHEST, DataSet, DirectFile, Kind, NoLink, Origin, SelectError, Selection,
 };

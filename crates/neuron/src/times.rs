@@ -61,7 +61,9 @@ fn moment(mut extrinsic: &[u8], call: [u8; 2]) -> Option<Duration> {
     }
     let mut moment = rest.strip_prefix(&call)?;
     let milliseconds = Compact::<u64>::decode(&mut moment).ok()?.0;
-    moment.is_empty().then_some(Duration::from_millis(milliseconds))
+    moment
+        .is_empty()
+        .then_some(Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]

@@ -143,7 +143,12 @@ impl Configuration {
         let is_organizations =
             |file: &&ListedFile| file.path.starts_with(DATASETS) && file.path.ends_with(".yaml");
         let mut organizations = Vec::new();
-        for file in listing.files.iter().filter(is_organizations).take(MAX_FILES) {
+        for file in listing
+            .files
+            .iter()
+            .filter(is_organizations)
+            .take(MAX_FILES)
+        {
             match text(file) {
                 Ok(text) => configuration.take(&file.path, &text, &mut organizations),
                 Err(ReleaseError::Configuration(problem)) => configuration.problems.push(problem),
@@ -165,7 +170,10 @@ impl Configuration {
                 },
             };
             listings.insert(it.dataset_hf_repo.clone(), listing.clone());
-            let archives = listing.files.iter().filter(|file| is_archive(&file.path, &it));
+            let archives = listing
+                .files
+                .iter()
+                .filter(|file| is_archive(&file.path, &it));
             for file in archives {
                 configuration.offers.push(Offer {
                     competition: it.competition_id.clone(),
@@ -236,9 +244,9 @@ impl Configuration {
                     let is_named = is_name(&it.competition_id) && is_name(&it.organization_id);
                     match is_named && organizations.len() < MAX_ENTRIES {
                         true => organizations.push(it),
-                        false => self
-                            .problems
-                            .push(format!("{name}: an entry has no usable name, or is one too many")),
+                        false => self.problems.push(format!(
+                            "{name}: an entry has no usable name, or is one too many"
+                        )),
                     }
                 }
             }
@@ -337,7 +345,9 @@ fn unavailable(error: SourceError) -> ReleaseError {
 fn text(path: &Path) -> Result<String, ReleaseError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(at(path))?;
-    let read = file.take(MAX_CONFIGURATION_BYTES + 1).read_to_end(&mut bytes);
+    let read = file
+        .take(MAX_CONFIGURATION_BYTES + 1)
+        .read_to_end(&mut bytes);
     match read.map_err(at(path))? as u64 > MAX_CONFIGURATION_BYTES {
         true => Err(too_large(&path.display().to_string())),
         false => Ok(String::from_utf8(bytes).unwrap_or_default()),
@@ -469,10 +479,15 @@ mod tests {
             ("other/data/a/1.zip", ""),
         ]);
         let when = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
-        let archive = File::options().write(true).open(place.path().join("me/data/a/1.zip"));
+        let archive = File::options()
+            .write(true)
+            .open(place.path().join("me/data/a/1.zip"));
         archive.unwrap().set_modified(when).unwrap();
         let configuration = read(place.path(), &[]).unwrap();
-        assert_eq!(configuration.weights, [("a".into(), 0.75), ("b".into(), 0.25)].into());
+        assert_eq!(
+            configuration.weights,
+            [("a".into(), 0.75), ("b".into(), 0.25)].into()
+        );
         let offers: Vec<_> = configuration
             .offers
             .iter()
@@ -500,7 +515,10 @@ mod tests {
             read(place.path(), &[]).map(|it| it.weights)
         };
         assert_eq!(with(""), Ok(BTreeMap::new()));
-        assert_eq!(with("- {competition_id: a, weight: 2}"), Ok([("a".into(), 2.0)].into()));
+        assert_eq!(
+            with("- {competition_id: a, weight: 2}"),
+            Ok([("a".into(), 2.0)].into())
+        );
         for (weights, said) in [
             ("- {competition_id: a, weight: -1}", "-1 is no weight of a"),
             ("- {competition_id: a, weight: .nan}", "is no weight of a"),
@@ -509,7 +527,10 @@ mod tests {
             (&"#".repeat(100_000), "more than"),
         ] {
             let error = with(weights).unwrap_err();
-            assert!(error.contains("cannot be used") && error.contains(said), "{error}");
+            assert!(
+                error.contains("cannot be used") && error.contains(said),
+                "{error}"
+            );
         }
         let none = directory(&[("datasets/o.yaml", ENTRIES)]);
         assert!(read(none.path(), &[]).err().unwrap().contains("holds no"));

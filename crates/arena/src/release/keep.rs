@@ -124,9 +124,7 @@ impl Releases {
         release: &Release,
         stop: &AtomicBool,
     ) -> Result<Arc<dyn Competition>, ReleaseError> {
-        let gone = |reason: &str| {
-            ReleaseError::Unavailable(format!("{}: {reason}", release.file))
-        };
+        let gone = |reason: &str| ReleaseError::Unavailable(format!("{}: {reason}", release.file));
         let digest = release.digest.ok_or_else(|| gone("it was never here"))?;
         let directory = self.directory(digest);
         let reading = match directory.is_dir() {
@@ -154,7 +152,11 @@ impl Releases {
     /// Nobody else brings archives here meanwhile.
     fn lock(&self) -> Result<File, ReleaseError> {
         let path = self.kept.join(".lock");
-        let options = File::options().write(true).create(true).truncate(false).open(&path);
+        let options = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let file = options.map_err(at(&path))?;
         file.lock().map_err(at(&path))?;
         Ok(file)
@@ -279,8 +281,14 @@ mod tests {
             assert_eq!(brought.digest, Some(Digest::of(EMPTY_ZIP)));
             assert_eq!(cancelled(&brought), "read");
         }
-        let directory = place.path().join("kept").join(Digest::of(EMPTY_ZIP).to_string());
-        assert_eq!(*seen.lock().unwrap(), [directory.clone(), directory.clone()]);
+        let directory = place
+            .path()
+            .join("kept")
+            .join(Digest::of(EMPTY_ZIP).to_string());
+        assert_eq!(
+            *seen.lock().unwrap(),
+            [directory.clone(), directory.clone()]
+        );
         // Nothing but the lock lies beside it.
         assert_eq!(fs::read_dir(place.path().join("kept")).unwrap().count(), 2);
         // What is not kept any more is brought again, if it is still the same.

@@ -55,7 +55,11 @@ impl Released {
             }
             let due = configuration.due(&past, now);
             let due = due.map(|offer| Ok((offer.clone(), releases.bring(offer, stop)?)));
-            Ok((configuration.weights.clone(), due.transpose()?, past.is_empty()))
+            Ok((
+                configuration.weights.clone(),
+                due.transpose()?,
+                past.is_empty(),
+            ))
         })
         .await?;
         let release = match due {
@@ -63,10 +67,7 @@ impl Released {
             None => None,
             Some((offer, brought)) => Some(self.release(state, offer, brought).await?),
         };
-        Ok(Some(Agenda {
-            weights,
-            release,
-        }))
+        Ok(Some(Agenda { weights, release }))
     }
 
     /// What is written down of a release that was brought here.

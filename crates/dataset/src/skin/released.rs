@@ -211,12 +211,7 @@ impl Columns {
         };
         Row {
             line: row.position().map_or(0, csv::Position::line),
-            record: record(
-                field(&self.file),
-                field(&self.class),
-                demographics,
-                folder,
-            ),
+            record: record(field(&self.file), field(&self.class), demographics, folder),
             gaps: gaps.into_iter().filter(|gap| *gap).count(),
             invalid,
         }
@@ -384,10 +379,18 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_counted_and_never_guessed() {
-        let row = |rest: &str| one(&format!("filename,class,age,gender,location\nimages/a.jpg,NV,{rest}\n"));
+        let row = |rest: &str| {
+            one(&format!(
+                "filename,class,age,gender,location\nimages/a.jpg,NV,{rest}\n"
+            ))
+        };
         let told = |rest: &str| {
             let row = row(rest);
-            (row.record.unwrap().demographics.encode(), row.gaps, row.invalid.is_some())
+            (
+                row.record.unwrap().demographics.encode(),
+                row.gaps,
+                row.invalid.is_some(),
+            )
         };
         assert_eq!(told("45,male,arm"), ([45.0, 1.0, 1.0], 0, false));
         // An age that is no whole number counts as missing.
@@ -399,19 +402,28 @@ mod tests {
         assert_eq!(told("120,f,genitalia"), ([120.0, 0.0, 3.0], 0, false));
         // Fewer fields than the header has.
         let short = one("filename,class,age,gender,location\nimages/a.jpg,11\n");
-        assert_eq!((short.gaps, short.record.unwrap().class), (3, LesionClass::Vasc));
+        assert_eq!(
+            (short.gaps, short.record.unwrap().class),
+            (3, LesionClass::Vasc)
+        );
     }
 
     #[test]
     fn a_row_without_class_or_image_says_why() {
         let why = |row: &str| one(&format!("filename,class\n{row}\n")).record.unwrap_err();
         for class in ["", "nv", "0", "12", "NV2", "-1"] {
-            assert!(why(&format!("images/a.jpg,{class}")).contains("the class"), "{class}");
+            assert!(
+                why(&format!("images/a.jpg,{class}")).contains("the class"),
+                "{class}"
+            );
         }
         assert!(why("images/b.jpg,NV").contains("no image \"images/b.jpg\""));
         assert!(why("images,NV").contains("no image"));
         for outside in ["../labels.csv", "/etc/passwd", "", "C:x"] {
-            assert!(why(&format!("{outside},NV")).contains("no file in the archive"), "{outside}");
+            assert!(
+                why(&format!("{outside},NV")).contains("no file in the archive"),
+                "{outside}"
+            );
         }
         let place = unpacked(&[("labels.csv", ""), ("a.jpg", "x")]);
         let bytes = b"filename,class\na.jpg,\xff\na.jpg,NV\n";
@@ -434,12 +446,20 @@ mod tests {
             &[("labels.csv", good), ("a/labels.csv", other), ("x.jpg", "")],
             &[("b/data.csv", good), ("b/x.jpg", ""), ("any.csv", other)],
             &[("any.csv", good), ("x.jpg", ""), ("b/any.csv", other)],
-            &[("b/any.csv", good), ("b/x.jpg", ""), ("__MACOSX/labels.csv", other), (".labels.csv", other)],
+            &[
+                ("b/any.csv", good),
+                ("b/x.jpg", ""),
+                ("__MACOSX/labels.csv", other),
+                (".labels.csv", other),
+            ],
         ] {
             let record = of(files).unwrap().unwrap();
             assert_eq!(record.class, LesionClass::Mel, "{files:?}");
         }
-        assert!(matches!(of(&[("a/b/labels.csv", good)]), Err(ReleasedError::NoTable)));
+        assert!(matches!(
+            of(&[("a/b/labels.csv", good)]),
+            Err(ReleasedError::NoTable)
+        ));
     }
 
     #[test]
@@ -450,8 +470,14 @@ mod tests {
         };
         // The sample of the original's documentation.
         let sample = refused("image_path,Class,Age,Location,Gender\na.jpg,NV,1,arm,m\n");
-        assert!(sample.contains("newfilename or filepath or filename"), "{sample}");
-        assert!(sample.contains("\"image_path\"") && sample.starts_with("labels.csv: "), "{sample}");
+        assert!(
+            sample.contains("newfilename or filepath or filename"),
+            "{sample}"
+        );
+        assert!(
+            sample.contains("\"image_path\"") && sample.starts_with("labels.csv: "),
+            "{sample}"
+        );
         assert!(refused("filename,kind\na.jpg,NV\n").contains("class or label"));
         assert!(refused("filename,class\n").contains("no rows"));
         assert!(refused("").contains("no column"));

@@ -180,24 +180,51 @@ mod tests {
         let (samples, _, reason) = reading(&three, Scoring::Original);
         let reason = reason.unwrap();
         assert_eq!(samples, 0);
-        assert!(reason.contains("3 errors") && reason.contains("line 3"), "{reason}");
+        assert!(
+            reason.contains("3 errors") && reason.contains("line 3"),
+            "{reason}"
+        );
         // What is missing is unknown, and no reason to leave a row out.
         assert_eq!(reading(&three, Scoring::Robust), (3, 0, None));
     }
 
     #[test]
     fn bad_rows_and_images_are_left_out_on_both_sides_or_cancel() {
-        let rows = ["NV,50,f,arm", "XX,50,f,arm", "BCC,200,m,leg", "2,9,m,leg", "DF,9,m,leg", "MEL,9,m,leg"];
+        let rows = [
+            "NV,50,f,arm",
+            "XX,50,f,arm",
+            "BCC,200,m,leg",
+            "2,9,m,leg",
+            "DF,9,m,leg",
+            "MEL,9,m,leg",
+        ];
         assert_eq!(reading(&table(&rows), Scoring::Robust), (3, 3, None));
         let one = |row: &str| reading(&table(&["NV,50,f,arm", row]), Scoring::Original);
         assert!(one("XX,50,f,arm").2.unwrap().contains("line 3: the class"));
-        let unread = table(&["NV,50,f,arm", "NV,50,f,arm", "NV,50,f,arm", "NV,50,f,arm", "NV,50,f,arm", "NV,50,f,arm"]);
+        let unread = table(&[
+            "NV,50,f,arm",
+            "NV,50,f,arm",
+            "NV,50,f,arm",
+            "NV,50,f,arm",
+            "NV,50,f,arm",
+            "NV,50,f,arm",
+        ]);
         let reason = reading(&unread, Scoring::Original).2.unwrap();
         assert!(reason.contains("\"5.jpg\" cannot be read"), "{reason}");
         // Nothing of this machine stands in a reason.
         assert!(!reason.contains("/tmp"), "{reason}");
         let nothing = format!("{HEADER}5.jpg,NV,1,f,arm\n");
-        assert!(reading(&nothing, Scoring::Robust).2.unwrap().contains("no row"));
-        assert!(reading("a,b\n1,2\n", Scoring::Robust).2.unwrap().contains("newfilename"));
+        assert!(
+            reading(&nothing, Scoring::Robust)
+                .2
+                .unwrap()
+                .contains("no row")
+        );
+        assert!(
+            reading("a,b\n1,2\n", Scoring::Robust)
+                .2
+                .unwrap()
+                .contains("newfilename")
+        );
     }
 }

@@ -89,11 +89,21 @@ mod tests {
         );
         // 1000 samples give 200 pairs, 399 give 399.
         let answers: Vec<Vec<f32>> = (0..1000)
-            .map(|i| (0..11).map(|k| ((7 * i + 3 * k) % 11) as f32 / 16.0).collect())
+            .map(|i| {
+                (0..11)
+                    .map(|k| ((7 * i + 3 * k) % 11) as f32 / 16.0)
+                    .collect()
+            })
             .collect();
         for (count, expected) in [
-            (1000, "519fc8c28ab43747beee01bd817763433dfc6fa2429be44f282df6c50d6fc53b"),
-            (399, "a2c3032dad1c9ce08ba03f4acf1c75ef824d132799c1ab38678c32c2cb0d973c"),
+            (
+                1000,
+                "519fc8c28ab43747beee01bd817763433dfc6fa2429be44f282df6c50d6fc53b",
+            ),
+            (
+                399,
+                "a2c3032dad1c9ce08ba03f4acf1c75ef824d132799c1ab38678c32c2cb0d973c",
+            ),
         ] {
             let found = fingerprint(&answers[..count]).unwrap().to_string();
             assert_eq!(found, expected, "{count}");
