@@ -7,7 +7,9 @@ mod hub;
 #[path = "data/server.rs"]
 mod server;
 
+use agon_arena::commitment::Form;
 use agon_arena::release::{Configuration, Offer, Origin, Reading, ReleaseError, Releases};
+use agon_arena::roster::{self, Rules};
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::skin::{self, Sex};
 use agon_dataset::source::{Access, Patience};
@@ -17,7 +19,7 @@ use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::digest::Digest;
 use agon_train::init::initialise;
 use common::Place;
-use common::chain::Chain;
+use common::chain::{Chain, NETUID, key};
 use hub::Hub;
 use serde_json::Value;
 use server::Answer;
@@ -158,7 +160,7 @@ async fn history(chain: &Chain, store: &Arc<LocalStore>) -> [u64; 2] {
 
 fn line<'a>(board: &'a Value, hotkey: &str) -> &'a Value {
     let lines = board["submissions"].as_array().unwrap();
-    let hotkey = common::chain::key(hotkey).account().to_string();
+    let hotkey = key(hotkey).account().to_string();
     let found = lines.iter().find(|line| line["hotkey"] == hotkey.as_str());
     found.unwrap_or_else(|| panic!("{hotkey}: {board:#}"))
 }
@@ -289,6 +291,55 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
         export(third["ledger"].as_str().unwrap(), "again.jsonl"),
         digest
     );
+}
+
+/// The node keeps the states of a few blocks only, as most do; times are in the blocks themselves.
+#[tokio::test]
+async fn without_old_states_the_reason_is_told() {
+    let window = std::num::NonZeroU32::new(16);
+    let chain = Chain::keeping(window, &["again", "first"]).await;
+    let place = tempfile::tempdir().unwrap();
+    let store = Arc::new(LocalStore::open(place.path()).unwrap());
+    let commit = |name, of: &'static [u8]| chain.commit(name, "c", store.clone(), Digest::of(of));
+    commit("again", b"one").await;
+    commit("first", b"two").await;
+    let state = chain.client.finalized().await.unwrap();
+    let (last, time) = (state.number(), state.time().await.unwrap());
+    let state = chain.client.wait_for_block(last + 20).await.unwrap();
+    commit("again", b"three").await;
+    let state = chain
+        .client
+        .wait_for_block(state.number() + 20)
+        .await
+        .unwrap();
+
+    assert_eq!(state.time_of(last).await.unwrap(), Some(time));
+    assert_eq!(state.last_block_at(time).await.unwrap(), last);
+    let before = time - Duration::from_millis(1);
+    assert_eq!(state.last_block_at(before).await.unwrap(), last - 1);
+    let now = state.time().await.unwrap();
+    assert_eq!(state.last_block_at(now).await.unwrap(), state.number());
+    assert_eq!(state.last_block_at(Duration::ZERO).await.unwrap(), 0);
+    let later = now + Duration::from_secs(60);
+    assert_eq!(state.last_block_at(later).await.unwrap(), state.number());
+
+    let rules = Rules {
+        competition: "c",
+        others: &[],
+        forms: &[Form::File],
+        stake_limit: None,
+    };
+    let read = roster::read_until(&state, NETUID, rules, last, &chain.client);
+    let entries = read.await.unwrap();
+    let [first, again] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    assert_eq!(first.hotkey, key("first").account());
+    assert!(first.claim.is_ok() && first.block <= last);
+    let refused = again.claim.as_ref().unwrap_err();
+    assert_eq!(refused.artefact, Some(Digest::of(b"three")));
+    let told = format!("keeps no state of block {last}");
+    assert!(refused.reason.contains(&told), "{}", refused.reason);
 }
 
 #[test]

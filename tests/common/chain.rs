@@ -12,7 +12,7 @@ use agon_dataset::store::LocalStore;
 use agon_keys::Keypair;
 use agon_model::digest::Digest;
 use agon_neuron::{Call, ChainClient, Outcome};
-use agon_node::{Node, NodeOptions, genesis};
+use agon_node::{Node, NodeOptions, Window, genesis};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,12 +40,22 @@ impl Chain {
 
     /// The same where time passes otherwise.
     pub async fn with_block_time(miners: &[&str], block_time: Duration) -> Self {
+        Self::start(miners, block_time, None).await
+    }
+
+    /// The same on a node that keeps the states of so many newest blocks, or all.
+    pub async fn keeping(pruning: Window, miners: &[&str]) -> Self {
+        Self::start(miners, Duration::from_millis(30), pruning).await
+    }
+
+    async fn start(miners: &[&str], block_time: Duration, pruning: Window) -> Self {
         let rich = |name: &&str| (key(name).account().0.into(), 500_000 * genesis::TAO);
         let mut endowed: Vec<_> = miners.iter().map(rich).collect();
         endowed.extend([rich(&"owner"), rich(&"validator")]);
         let node = Node::start(NodeOptions {
             block_time: block_time.into(),
             genesis: Some(genesis::development(&endowed)),
+            pruning,
             ..NodeOptions::default()
         })
         .await

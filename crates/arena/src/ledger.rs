@@ -241,6 +241,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::{Agenda, Release};
     use crate::reward::Scoring;
     use crate::seed::SampleSource;
     use agon_keys::AccountId;
@@ -389,6 +390,67 @@ mod tests {
         let other = Ledger::open(directory.path(), &[8; 32], "c").await.unwrap();
         assert!(other.records().last_round().await.unwrap().is_none());
         assert!(other.records().evaluations(1).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn rewards_look_at_the_last_rounds_of_each_competition() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(directory.path(), &GENESIS, "c").await.unwrap();
+        let released = |number, of: Option<(&str, Option<&str>)>| {
+            let release = of.map(|(competition, cancelled)| Release {
+                competition: competition.into(),
+                organization: "o".into(),
+                file: "f".into(),
+                digest: Some(Digest::of(b"f")),
+                released: number,
+                last_block: 1,
+                samples: 5,
+                dropped: 1,
+                cancelled: cancelled.map(str::to_owned),
+            });
+            let Event::RoundOpened(round) = opened(number) else {
+                unreachable!()
+            };
+            Event::RoundOpened(Round {
+                agenda: Some(Agenda {
+                    weights: BTreeMap::from([("a".into(), 0.1 + 0.2)]),
+                    release,
+                }),
+                ..round
+            })
+        };
+        let judged = |competition| Some((competition, None));
+        let rounds = [
+            judged("a"),
+            judged("b"),
+            judged("a"),
+            Some(("a", Some("no table"))),
+            Some(("a", Some("no images"))),
+            judged("a"),
+            None,
+            None,
+            None,
+        ];
+        let events: Vec<Event> = (1..).zip(rounds).map(|(at, of)| released(at, of)).collect();
+        for event in &events {
+            ledger.record(event).await.unwrap();
+        }
+        let numbers = async |round, count| -> Vec<u64> {
+            let looked = ledger.records().looked_at(round, count).await.unwrap();
+            looked.iter().map(|round| round.number).collect()
+        };
+        assert_eq!(numbers(9, 2).await, [2, 3, 4, 5, 6, 8, 9]);
+        assert_eq!(numbers(9, 1).await, [2, 5, 6, 9]);
+        assert_eq!(numbers(3, 1).await, [2, 3]);
+        let past = ledger.records().past(9, 5, SampleSource::Chain).await;
+        let past = past.unwrap();
+        assert_eq!(past.len(), 9);
+        for (past, event) in past.iter().zip(&events) {
+            let Event::RoundOpened(round) = event else {
+                unreachable!()
+            };
+            assert_eq!(past.agenda, round.agenda);
+        }
     }
 
     #[tokio::test]
