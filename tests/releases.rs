@@ -2,7 +2,6 @@
 
 mod common;
 #[path = "submit/hub.rs"]
-#[allow(dead_code, reason = "each test file uses a part of it")]
 mod hub;
 #[path = "data/server.rs"]
 mod server;
@@ -48,8 +47,8 @@ fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// A test archive of generated images as the competition releases it.
-fn archive(seed: u64) -> Vec<u8> {
+/// A test archive of generated images as the competition releases it, with three rows too many if it is a bad one.
+fn archive(seed: u64, is_bad: bool) -> Vec<u8> {
     let place = tempfile::tempdir().unwrap();
     let synthetic = Synthetic {
         seed,
@@ -75,6 +74,10 @@ fn archive(seed: u64) -> Vec<u8> {
             format!("batch/images/{at}.jpg"),
             fs::read(&record.path).unwrap(),
         ));
+    }
+    if is_bad {
+        table += "images/bad.jpg;NV;45;torso;f\nimages/none.jpg;NV;45;torso;f\nimages/0.jpg;?;45;torso;f\n";
+        files.push(("batch/images/bad.jpg".into(), b"no image".to_vec()));
     }
     files.push(("batch/labels.csv".into(), table.into_bytes()));
     zipped(&files)
@@ -175,43 +178,55 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
     let chain = runtime.block_on(Chain::new(&miners));
     let store = Arc::new(LocalStore::open(place.path("store")).unwrap());
     let [third, ninth] = runtime.block_on(history(&chain, &store));
-    write(&place, "config/competition_weights.yml", WEIGHTS);
-    write(&place, "config/datasets/clinic.yaml", ORGANIZATIONS);
-    for (name, seed, when) in [("third/1.zip", 1, third), ("ninth/1.zip", 2, ninth)] {
-        let name = format!("config/clinic/tests/{name}");
-        write(&place, &name, archive(seed));
+    for (config, name, when, is_bad) in [
+        ("config", "third/1.zip", third, false),
+        ("config", "ninth/1.zip", ninth, false),
+        ("bad", "ninth/1.zip", ninth, true),
+    ] {
+        write(
+            &place,
+            &format!("{config}/competition_weights.yml"),
+            WEIGHTS,
+        );
+        write(
+            &place,
+            &format!("{config}/datasets/clinic.yaml"),
+            ORGANIZATIONS,
+        );
+        let name = format!("{config}/clinic/tests/{name}");
+        write(&place, &name, archive(when, is_bad));
         released(&place.path(&name), when);
     }
     let url = chain.url();
-    let validate = |name: &str, rounds: &str, more: &[&str]| {
-        let begin = [
-            "validator",
-            "tricorder",
-            "--netuid",
-            "1",
-            "--wallet.name",
-            "validator",
-        ];
-        let of = [
-            "--subtensor.chain_endpoint",
-            &url,
-            "--store",
-            "store",
-            "--json",
-        ];
-        let kept = ["--logging.logging_dir", "neurons", "--neuron.name", name];
-        let released = [
-            "--local_dataset_dir",
-            "config",
-            "--models_query_cutoff",
-            "0",
-        ];
-        let rounds = ["--rounds", rounds];
-        place.json(&[&begin[..], &of, &kept, &released, &rounds, more].concat())
+    let words = |name: &'static str, config: &'static str, rounds: &'static str| {
+        let mut words =
+            "validator tricorder --netuid 1 --wallet.name validator --store store --json \
+                         --logging.logging_dir neurons --models_query_cutoff 0"
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>();
+        for (flag, value) in [
+            ("--subtensor.chain_endpoint", &*url),
+            ("--neuron.name", name),
+            ("--local_dataset_dir", config),
+            ("--rounds", rounds),
+        ] {
+            words.extend([flag.to_owned(), value.to_owned()]);
+        }
+        words
     };
+    let validate = |name, config, rounds, more: &[&str]| {
+        let words = words(name, config, rounds);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        place.json(&[&words[..], more].concat())
+    };
+    // What was begun is gone on with.
+    let begun = words("first", "config", "3");
+    let begun: Vec<&str> = begun.iter().map(String::as_str).collect();
+    place.kill_at(&begun, "round 1 begins");
 
     // One release a round, the oldest first; the third round finds nothing new.
-    let told = validate("first", "3", &[]);
+    let told = validate("first", "config", "3", &[]);
     assert_eq!(told["rounds"], 3);
     let ledger = told["ledger"].as_str().unwrap();
     let board =
@@ -271,7 +286,7 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
     let digest = export(ledger, "past.jsonl");
     let joins = ["--snapshot", "past.jsonl"];
     // It knows from there what was judged, so its own round finds nothing new either.
-    let other = validate("second", "4", &joins);
+    let other = validate("second", "config", "4", &joins);
     let other = other["ledger"].as_str().unwrap();
     let compared = place.json(&["ledger", "compare", ledger, other, "--json"]);
     assert_eq!(
@@ -286,7 +301,7 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
             "{name}"
         );
     }
-    let third = validate("third", "3", &joins);
+    let third = validate("third", "config", "3", &joins);
     assert_eq!(
         export(third["ledger"].as_str().unwrap(), "again.jsonl"),
         digest
@@ -362,7 +377,7 @@ fn releases(hub: &Hub, kept: &Path) -> Releases {
     Releases {
         origin: Origin::Hub {
             repository: "clinic/configuration".into(),
-            access: access(hub),
+            access: Box::new(access(hub)),
             patience: Patience {
                 attempts: 2,
                 pause: Duration::from_millis(1),
@@ -473,7 +488,7 @@ fn a_hub_that_fails_is_waited_for() {
     let silent = Hub::failing(|_, _| Some(Answer::new(503, "")));
     let origin = Origin::Hub {
         repository: "clinic/configuration".into(),
-        access: access(&silent),
+        access: Box::new(access(&silent)),
         patience: Patience {
             attempts: 2,
             pause: Duration::from_millis(1),

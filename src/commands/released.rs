@@ -12,8 +12,8 @@ use agon_dataset::source::{Access, Patience};
 use agon_neuron::{ChainClient, Deadlines};
 use anyhow::anyhow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How the competition pays, without anything to judge with.
@@ -34,7 +34,7 @@ pub async fn task(
         Some(directory) => Origin::Local(directory.clone()),
         None => Origin::Hub {
             repository: data.repository.clone(),
-            access: access()?,
+            access: Box::new(access()?),
             patience: Patience::default(),
         },
     };
@@ -52,18 +52,12 @@ pub async fn task(
             configuration.weights.len()
         ));
     }
-    Ok(Task::Released(Released {
-        models,
-        releases: Arc::new(releases(
-            origin,
-            data.competitions.clone(),
-            data.kept.clone().unwrap_or(kept),
-            judging,
-        )),
-        cutoff: Duration::from_secs(60 * data.cutoff),
-        archive: archive_node(data, client).await?,
-        open: Mutex::default(),
-    }))
+    let kept = data.kept.clone().unwrap_or(kept);
+    let releases = releases(origin, data.competitions.clone(), kept, judging);
+    let cutoff = Duration::from_secs(60 * data.cutoff);
+    let archive = archive_node(data, client).await?;
+    let released = Released::new(models, releases, cutoff, archive);
+    Ok(Task::Released(Box::new(released)))
 }
 
 /// What a release was judged with, if it is kept.

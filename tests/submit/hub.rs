@@ -1,5 +1,7 @@
 //! The Hub on this machine: repositories that are made, filled, shown and read as the Hub's API has it.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use super::server::{Answer, Request, Server};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

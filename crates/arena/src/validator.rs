@@ -80,7 +80,7 @@ pub enum Task {
     /// From models that were committed.
     Models(Models),
     /// From models that were committed before the data they are judged on was released.
-    Released(Released),
+    Released(Box<Released>),
     /// From servers that are asked.
     Peers(Peers),
 }

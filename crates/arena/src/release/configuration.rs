@@ -40,7 +40,7 @@ pub enum Origin {
         /// The repository.
         repository: String,
         /// The Hub, and who asks.
-        access: Access,
+        access: Box<Access>,
         /// How patient one is with it.
         patience: Patience,
     },

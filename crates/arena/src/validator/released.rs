@@ -15,16 +15,12 @@ use std::time::Duration;
 
 /// Judges models on what is released.
 pub struct Released {
-    /// How models are judged; its competition, which needs no data, says how it pays.
-    pub models: Models,
-    /// Where releases come from.
-    pub releases: Arc<Releases>,
-    /// A commitment counts for what is released at least so long after its block.
-    pub cutoff: Duration,
-    /// A node that keeps old states: who commits again does not lose the earlier commitment where it is asked.
-    pub archive: ChainClient,
+    pub(super) models: Models,
+    releases: Arc<Releases>,
+    cutoff: Duration,
+    archive: ChainClient,
     /// What the open round is judged with, if it was made already.
-    pub open: Mutex<Option<(Release, Arc<dyn Competition>)>>,
+    open: Mutex<Option<(Release, Arc<dyn Competition>)>>,
 }
 
 /// Tells work on another thread that nobody waits for it any more.
@@ -37,6 +33,19 @@ impl Drop for StopOnDrop {
 }
 
 impl Released {
+    /// `models` says how models are judged, and its competition, which needs no data, how it pays. A commitment counts for
+    /// what is released at least `cutoff` after its block. `archive` is a node that keeps old states: who commits again
+    /// does not lose the earlier commitment where it is one.
+    pub fn new(models: Models, releases: Releases, cutoff: Duration, archive: ChainClient) -> Self {
+        Self {
+            models,
+            releases: Arc::new(releases),
+            cutoff,
+            archive,
+            open: Mutex::default(),
+        }
+    }
+
     /// What a round with this cut-off is about; nothing where there is neither a release nor a past.
     pub(super) async fn agenda(
         &self,

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::directory::shown;
+use super::table::line_feeds;
 use super::{Demographics, LesionClass, Record, Sex, Site};
 use crate::files::{self, ReadError};
 use crate::image::MAX_ENCODED_BYTES;
@@ -117,7 +118,8 @@ pub fn read(directory: &Path) -> Result<Vec<Row>, ReleasedError> {
 
 /// The rows of a table whose images lie in `folder`.
 fn rows(bytes: &[u8], folder: &Path) -> Result<Vec<Row>, String> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = line_feeds(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    let bytes = bytes.as_slice();
     let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
     let delimiter = if header.contains(&b';') { b';' } else { b',' };
     let mut reader = csv::ReaderBuilder::new()

@@ -54,15 +54,7 @@ impl Table {
             }
             all => all,
         };
-        // Rows that end in CR LF are counted one line late by the reader.
-        let mut bytes = bytes.to_vec();
-        bytes.dedup_by(|next, kept| {
-            let is_end = *kept == b'\r' && *next == b'\n';
-            if is_end {
-                *kept = b'\n';
-            }
-            is_end
-        });
+        let bytes = line_feeds(bytes);
         let bytes = bytes.as_slice();
         let first_line = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
         let delimiter = match first_line {
@@ -130,6 +122,19 @@ impl Table {
                 .collect(),
         }
     }
+}
+
+/// The text with LF for CR LF: rows that end in both are counted one line late by the reader.
+pub(super) fn line_feeds(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes.dedup_by(|next, kept| {
+        let is_end = *kept == b'\r' && *next == b'\n';
+        if is_end {
+            *kept = b'\n';
+        }
+        is_end
+    });
+    bytes
 }
 
 /// The field in a column that may be absent; empty then.

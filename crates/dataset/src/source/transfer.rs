@@ -159,7 +159,17 @@ impl<'a> Client<'a> {
             let body = body.read_to_vec();
             Ok((body.map_err(|error| Trouble::passing(error, None))?, link))
         })?;
-        let next = next.and_then(|link| next_page(&link, &job.url));
+        let next = match next.as_deref().and_then(next_page) {
+            None => None,
+            Some(address) => {
+                let next = job.url.join(address).ok();
+                let own = next.filter(|next| next.origin() == job.url.origin());
+                Some(own.ok_or_else(|| SourceError::Transfer {
+                    url: shown(&job.url),
+                    reason: "its next page is on another host".to_owned(),
+                })?)
+            }
+        };
         let value = serde_json::from_slice(&bytes).map_err(|error| SourceError::Transfer {
             url: shown(&job.url),
             reason: format!("the answer is not the JSON that was asked for: {error}"),
@@ -584,15 +594,13 @@ fn explained(headers: &HeaderMap) -> String {
     }
 }
 
-/// The address in `<https://host/path>; rel="next"`, if it is of the same host as the page.
-fn next_page(link: &str, page: &Url) -> Option<Url> {
-    let named = link.split(',').find_map(|part| {
+/// The address in `<https://host/path>; rel="next"`.
+fn next_page(link: &str) -> Option<&str> {
+    link.split(',').find_map(|part| {
         let (address, relation) = part.trim().split_once(';')?;
         let address = address.trim().strip_prefix('<')?.strip_suffix('>')?;
         relation.contains("rel=\"next\"").then_some(address)
-    })?;
-    let next = page.join(named).ok()?;
-    (next.origin() == page.origin()).then_some(next)
+    })
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
