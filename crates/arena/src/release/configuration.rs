@@ -129,7 +129,7 @@ impl Configuration {
         let text = |file: &ListedFile| {
             let bytes = listing.bytes(file, MAX_CONFIGURATION_BYTES, access, patience, stop);
             match bytes {
-                Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_default()),
+                Ok(bytes) => plain(&file.path, bytes),
                 Err(SourceError::TooLarge { .. }) => Err(too_large(&file.path)),
                 Err(error) => Err(unavailable(error)),
             }
@@ -338,6 +338,11 @@ fn too_large(name: &str) -> ReleaseError {
     ))
 }
 
+fn plain(name: &str, bytes: Vec<u8>) -> Result<String, ReleaseError> {
+    String::from_utf8(bytes)
+        .map_err(|_| ReleaseError::Configuration(format!("{name} is no text in UTF-8")))
+}
+
 fn unavailable(error: SourceError) -> ReleaseError {
     ReleaseError::Unavailable(error.to_string())
 }
@@ -350,7 +355,7 @@ fn text(path: &Path) -> Result<String, ReleaseError> {
         .read_to_end(&mut bytes);
     match read.map_err(at(path))? as u64 > MAX_CONFIGURATION_BYTES {
         true => Err(too_large(&path.display().to_string())),
-        false => Ok(String::from_utf8(bytes).unwrap_or_default()),
+        false => plain(&path.display().to_string(), bytes),
     }
 }
 
