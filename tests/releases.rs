@@ -6,7 +6,7 @@ mod hub;
 #[path = "data/server.rs"]
 mod server;
 
-use agon_arena::commitment::Form;
+use agon_arena::commitment::{Form, Reveal, Seal};
 use agon_arena::release::{Configuration, Offer, Origin, Reading, ReleaseError, Releases};
 use agon_arena::roster::{self, Rules};
 use agon_dataset::skin::synthetic::{Synthetic, generate};
@@ -16,6 +16,7 @@ use agon_dataset::store::{ArtefactStore, LocalStore};
 use agon_model::Model;
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::digest::Digest;
+use agon_neuron::Call;
 use agon_train::init::initialise;
 use common::Place;
 use common::chain::{Chain, NETUID, key};
@@ -312,16 +313,32 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
 #[tokio::test]
 async fn without_old_states_the_reason_is_told() {
     let window = std::num::NonZeroU32::new(16);
-    let chain = Chain::keeping(window, &["again", "first"]).await;
+    let chain = Chain::keeping(window, &["again", "first", "sealed"]).await;
     let place = tempfile::tempdir().unwrap();
     let store = Arc::new(LocalStore::open(place.path()).unwrap());
     let commit = |name, of: &'static [u8]| chain.commit(name, "c", store.clone(), Digest::of(of));
     commit("again", b"one").await;
     commit("first", b"two").await;
+    let (sealed, digest, salt) = (key("sealed").account(), Digest::of(b"four"), [7; 12]);
+    let say = async |text: String| {
+        let call = Call::set_commitment(NETUID, text.as_bytes()).unwrap();
+        chain.send(call, "sealed").await;
+    };
+    say(Seal::new(digest, &sealed, &salt, "c").to_string()).await;
     let state = chain.client.finalized().await.unwrap();
     let (last, time) = (state.number(), state.time().await.unwrap());
     let state = chain.client.wait_for_block(last + 20).await.unwrap();
     commit("again", b"three").await;
+    let seal = state.commitments(NETUID).await.unwrap();
+    let seal = seal.iter().find(|it| it.hotkey == sealed).unwrap().block;
+    assert!(seal <= last);
+    let reveal = Reveal {
+        block: seal,
+        digest,
+        salt,
+        repository: "local".into(),
+    };
+    say(reveal.to_string()).await;
     let state = chain
         .client
         .wait_for_block(state.number() + 20)
@@ -341,12 +358,26 @@ async fn without_old_states_the_reason_is_told() {
     let rules = Rules {
         competition: "c",
         others: &[],
-        forms: &[Form::File],
+        forms: &[Form::File, Form::TwoPhase],
         stake_limit: None,
     };
+    // In time, as it stands there, the reveal counts with its seal's place.
+    let now = state.number();
+    let read = roster::read_until(&state, NETUID, rules, now, &chain.client);
+    let entries = read.await.unwrap();
+    assert!(
+        entries.iter().all(|entry| entry.claim.is_ok()),
+        "{entries:?}"
+    );
+    assert!(
+        entries
+            .iter()
+            .any(|it| it.hotkey == sealed && it.block == seal)
+    );
+
     let read = roster::read_until(&state, NETUID, rules, last, &chain.client);
     let entries = read.await.unwrap();
-    let [first, again] = &entries[..] else {
+    let [first, again, revealed] = &entries[..] else {
         panic!("{entries:?}");
     };
     assert_eq!(first.hotkey, key("first").account());
@@ -355,6 +386,10 @@ async fn without_old_states_the_reason_is_told() {
     assert_eq!(refused.artefact, Some(Digest::of(b"three")));
     let told = format!("keeps no state of block {last}");
     assert!(refused.reason.contains(&told), "{}", refused.reason);
+    // A seal in time is not enough: of several the best could be revealed when the data are known.
+    let refused = revealed.claim.as_ref().unwrap_err();
+    assert_eq!((revealed.hotkey, refused.artefact), (sealed, Some(digest)));
+    assert!(refused.reason.starts_with("too late"), "{}", refused.reason);
 }
 
 #[test]

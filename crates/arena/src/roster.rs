@@ -89,8 +89,11 @@ pub async fn read(
     Ok(roster(commitments, &seals, &metagraph, rules))
 }
 
-/// The submissions at a block that had been made by the block `last`, earliest first. Who has committed again since then
-/// takes part with what stood there at that block, as `archive` knows it; who cannot is refused with the reason.
+/// The submissions at a block that stood there at the block `last` already, earliest first. Who has committed again since
+/// then takes part with what stood there at that block, as `archive` knows it; who cannot is refused with the reason.
+///
+/// Of two phases both must have been done by then: with several seals in earlier blocks a miner could wait for the data
+/// and reveal the best.
 ///
 /// # Errors
 /// When the chain cannot be read. An archive that has thrown the state of that block away is no error.
@@ -103,12 +106,10 @@ pub async fn read_until(
 ) -> Result<Vec<Entry>, ReadError> {
     let (commitments, metagraph) =
         tokio::try_join!(state.commitments(netuid), state.metagraph(netuid))?;
-    let found = seals(state, &commitments, &metagraph, rules).await?;
-    let admitted = commitments
+    let (mut counting, late): (Vec<_>, Vec<_>) = commitments
         .into_iter()
-        .filter(|commitment| rules.admit(&metagraph, &commitment.hotkey));
-    let (mut counting, late): (Vec<_>, Vec<_>) =
-        admitted.partition(|commitment| entry(commitment, &found, rules).block <= last);
+        .filter(|commitment| rules.admit(&metagraph, &commitment.hotkey))
+        .partition(|commitment| commitment.block <= last);
     let earlier = match late.is_empty() {
         true => None,
         false => earlier(state, netuid, last, archive).await?,
@@ -121,25 +122,24 @@ pub async fn read_until(
                 counting.push(before.clone());
                 continue;
             }
+            Some(None) if rules.is_elsewhere(&commitment) => continue,
             Some(None) => "before it the hotkey had committed nothing".to_owned(),
             None => format!(
                 "what stood there before is not known: this node keeps no state of block {last}; --archive_node_url \
                  names one that does"
             ),
         };
-        if before.is_some() && rules.is_elsewhere(&commitment) {
-            continue;
-        }
-        let late = entry(&commitment, &found, rules);
-        let digest = late.claim.ok().and_then(|claim| claim.content.digest());
+        let late = entry(&commitment, &Seals::new(), rules);
+        let artefact = match late.claim {
+            Ok(claim) => claim.content.digest(),
+            Err(refused) => refused.artefact,
+        };
+        let reason = format!(
+            "too late: committed in block {}, and block {last} is the last that counts for this release; {since}",
+            commitment.block
+        );
         refused.push(Entry {
-            claim: Err(Refused {
-                artefact: digest,
-                reason: format!(
-                    "too late: committed in block {}, and block {last} is the last that counts for this release; {since}",
-                    late.block
-                ),
-            }),
+            claim: Err(Refused { artefact, reason }),
             ..late
         });
     }
