@@ -420,7 +420,7 @@ fn releases(hub: &Hub, kept: &Path) -> Releases {
         },
         kept: kept.to_owned(),
         only: Vec::new(),
-        read: Box::new(|directory| {
+        read: Box::new(|directory, _| {
             let files = fs::read_dir(directory)?.count();
             Ok(Reading::cancelled(files, "read".into()))
         }),
@@ -492,7 +492,11 @@ fn a_configuration_on_the_hub_says_what_is_released() {
     );
 
     // What is no archive cancels; a small and a large one come whole and lie under their digests.
-    let bring = |at: usize| releases.bring(&configuration.offers[at], &GO_ON).unwrap();
+    let bring = |at: usize| {
+        releases
+            .bring(&configuration.offers[at], &|_, _| {}, &GO_ON)
+            .unwrap()
+    };
     let reason = |it: agon_arena::release::Brought| it.reading.competition.err().unwrap();
     let brought = bring(2);
     assert_eq!(brought.digest, Some(Digest::of(b"no archive")));
@@ -516,7 +520,7 @@ fn a_hub_that_fails_is_waited_for() {
     let releases = releases(&hub, place.path());
     let configuration = releases.configuration(&GO_ON).unwrap();
     let error = releases
-        .bring(&configuration.offers[0], &GO_ON)
+        .bring(&configuration.offers[0], &|_, _| {}, &GO_ON)
         .err()
         .unwrap();
     assert!(matches!(error, ReleaseError::Unavailable(_)), "{error}");

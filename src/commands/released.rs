@@ -73,7 +73,7 @@ pub async fn again(
     let nowhere = Origin::Local(kept.clone());
     let releases = releases(nowhere, Vec::new(), kept.clone(), judging);
     let of = release.clone();
-    let again = move || releases.again(&of, &AtomicBool::new(false));
+    let again = move || releases.again(&of, &|_, _| {}, &AtomicBool::new(false));
     let again = tokio::task::spawn_blocking(again).await?;
     again.map_err(|error| match error {
         ReleaseError::Io { .. } => Failure::user(error),
@@ -92,7 +92,9 @@ fn releases(origin: Origin, only: Vec<String>, kept: PathBuf, judging: &JudgingD
         origin,
         kept,
         only,
-        read: Box::new(move |directory| archive::read(directory, scoring, sample)),
+        read: Box::new(move |directory, progress| {
+            archive::read(directory, scoring, sample, progress)
+        }),
     }
 }
 

@@ -106,8 +106,11 @@ impl Reading {
     }
 }
 
+/// Told how many images are looked at, and of how many; from several threads and not always in order.
+pub type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
 /// Makes something to judge with of an unpacked archive.
-pub type Reader = dyn Fn(&Path) -> io::Result<Reading> + Send + Sync;
+pub type Reader = dyn Fn(&Path, &Progress) -> io::Result<Reading> + Send + Sync;
 
 /// Why a release cannot be had.
 #[derive(Debug, thiserror::Error)]

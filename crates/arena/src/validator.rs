@@ -362,7 +362,8 @@ impl Validator {
                 let anything = match &self.setup.task {
                     Task::Models(models) => models.anybody(&state, *netuid, *stake_limit).await?,
                     Task::Released(released) => {
-                        round.agenda = released.agenda(&state, self.ledger.records()).await?;
+                        let (records, events) = (self.ledger.records(), &self.setup.events);
+                        round.agenda = released.agenda(&state, records, events).await?;
                         round.agenda.is_some()
                     }
                     Task::Peers(_) => peers::anybody(&state, *netuid, *stake_limit).await?,

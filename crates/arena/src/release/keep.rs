@@ -1,7 +1,7 @@
 //! Archives brought here, unpacked under their digests and read.
 
 use super::configuration::Place;
-use super::{Configuration, Offer, Origin, Reader, Reading, Release, ReleaseError, at};
+use super::{Configuration, Offer, Origin, Progress, Reader, Reading, Release, ReleaseError, at};
 use crate::competition::Competition;
 use agon_dataset::image::MAX_ENCODED_BYTES;
 use agon_dataset::source::{Caps, SourceError, UnpackError, unzip};
@@ -60,7 +60,12 @@ impl Releases {
     ///
     /// # Errors
     /// When it cannot be had now, or the disk fails. That it is no archive, or none to judge on, is an answer.
-    pub fn bring(&self, offer: &Offer, stop: &AtomicBool) -> Result<Brought, ReleaseError> {
+    pub fn bring(
+        &self,
+        offer: &Offer,
+        progress: &Progress,
+        stop: &AtomicBool,
+    ) -> Result<Brought, ReleaseError> {
         fs::create_dir_all(&self.kept).map_err(at(&self.kept))?;
         let _lock = self.lock()?;
         let name = hex::encode(Sha256::digest(format!("{} {}", offer.released, offer.file)));
@@ -111,7 +116,7 @@ impl Releases {
         self.forget(&directory)?;
         Ok(Brought {
             digest: Some(digest),
-            reading: (self.read)(&directory).map_err(at(&directory))?,
+            reading: (self.read)(&directory, progress).map_err(at(&directory))?,
         })
     }
 
@@ -122,20 +127,21 @@ impl Releases {
     pub fn again(
         &self,
         release: &Release,
+        progress: &Progress,
         stop: &AtomicBool,
     ) -> Result<Arc<dyn Competition>, ReleaseError> {
         let gone = |reason: &str| ReleaseError::Unavailable(format!("{}: {reason}", release.file));
         let digest = release.digest.ok_or_else(|| gone("it was never here"))?;
         let directory = self.directory(digest);
         let reading = match directory.is_dir() {
-            true => (self.read)(&directory).map_err(at(&directory))?,
+            true => (self.read)(&directory, progress).map_err(at(&directory))?,
             false => {
                 let configuration = self.configuration(stop)?;
                 let offer = configuration.offers.iter().find(|offer| {
                     (&offer.file, offer.released) == (&release.file, release.released)
                 });
                 let offer = offer.ok_or_else(|| gone("it is not offered any more"))?;
-                let brought = self.bring(offer, stop)?;
+                let brought = self.bring(offer, progress, stop)?;
                 if brought.digest != Some(digest) {
                     return Err(gone("it is another archive now"));
                 }
@@ -257,7 +263,7 @@ mod tests {
             origin: Origin::Local(place.join("config")),
             kept: place.join("kept"),
             only: Vec::new(),
-            read: Box::new(move |path| {
+            read: Box::new(move |path, _| {
                 seen.lock().unwrap().push(path.to_owned());
                 Ok(Reading::cancelled(3, "read".into()))
             }),
@@ -277,7 +283,7 @@ mod tests {
         let configuration = releases.configuration(&go).unwrap();
         let offer = configuration.due(&[], u64::MAX).unwrap();
         for _ in 0..2 {
-            let brought = releases.bring(offer, &go).unwrap();
+            let brought = releases.bring(offer, &|_, _| {}, &go).unwrap();
             assert_eq!(brought.digest, Some(Digest::of(EMPTY_ZIP)));
             assert_eq!(cancelled(&brought), "read");
         }
@@ -304,7 +310,13 @@ mod tests {
             cancelled: None,
         };
         fs::remove_dir_all(&directory).unwrap();
-        let again = |release: &Release| releases.again(release, &go).err().unwrap().to_string();
+        let again = |release: &Release| {
+            releases
+                .again(release, &|_, _| {}, &go)
+                .err()
+                .unwrap()
+                .to_string()
+        };
         assert!(again(&release).contains("read") && directory.is_dir());
         let other = Release {
             digest: Some(Digest::of(b"other")),
@@ -319,7 +331,9 @@ mod tests {
         let releases = releases(place.path(), Arc::default());
         let go = AtomicBool::new(false);
         let configuration = releases.configuration(&go).unwrap();
-        let brought = releases.bring(&configuration.offers[0], &go).unwrap();
+        let brought = releases
+            .bring(&configuration.offers[0], &|_, _| {}, &go)
+            .unwrap();
         assert!(cancelled(&brought).contains("no zip archive"));
         assert_eq!(brought.digest, Some(Digest::of(b"no zip at all")));
         assert_eq!(fs::read_dir(place.path().join("kept")).unwrap().count(), 1);

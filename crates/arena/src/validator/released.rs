@@ -5,6 +5,7 @@
 
 use super::{Bench, Models, ValidatorError};
 use crate::competition::Competition;
+use crate::event::{Event, Events};
 use crate::ledger::Records;
 use crate::release::{Agenda, Brought, Offer, Release, ReleaseError, Releases};
 use crate::roster::{self, Entry, Rules};
@@ -51,19 +52,26 @@ impl Released {
         &self,
         state: &ChainState,
         records: &Records,
+        events: &Events,
     ) -> Result<Option<Agenda>, ValidatorError> {
         let rounds = records.all_rounds().await?;
         let agendas = rounds.into_iter().filter_map(|(round, _)| round.agenda);
         let past: Vec<Release> = agendas.filter_map(|agenda| agenda.release).collect();
         let now = state.time().await?.as_secs();
-        let releases = self.releases.clone();
+        let (releases, events) = (self.releases.clone(), events.clone());
         let (weights, due, is_first) = blocking(move |stop| {
             let configuration = releases.configuration(stop)?;
             for problem in &configuration.problems {
                 tracing::warn!(problem, "a part of the configuration is left out");
             }
             let due = configuration.due(&past, now);
-            let due = due.map(|offer| Ok((offer.clone(), releases.bring(offer, stop)?)));
+            let due = due.map(|offer| {
+                let what = offer.file.clone();
+                events.emit(&Event::Waiting { what });
+                let brought =
+                    releases.bring(offer, &|done, total| loading(&events, done, total), stop);
+                Ok((offer.clone(), brought?))
+            });
             Ok((
                 configuration.weights.clone(),
                 due.transpose()?,
@@ -107,7 +115,11 @@ impl Released {
     }
 
     /// What a release is judged with: as it was opened, or opened again after a new start.
-    async fn competition(&self, release: &Release) -> Result<Arc<dyn Competition>, ValidatorError> {
+    async fn competition(
+        &self,
+        release: &Release,
+        events: &Events,
+    ) -> Result<Arc<dyn Competition>, ValidatorError> {
         let open = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.clone()
@@ -118,7 +130,11 @@ impl Released {
             return Ok(competition);
         }
         let (releases, of) = (self.releases.clone(), release.clone());
-        let competition = blocking(move |stop| releases.again(&of, stop)).await?;
+        let events = events.clone();
+        let again = move |stop: &AtomicBool| {
+            releases.again(&of, &|done, total| loading(&events, done, total), stop)
+        };
+        let competition = blocking(again).await?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         *open = Some((release.clone(), competition.clone()));
         Ok(competition)
@@ -158,11 +174,15 @@ impl Released {
         };
         let entries = self.entries(bench, &agenda, release).await?;
         let models = Models {
-            competition: self.competition(release).await?,
+            competition: self.competition(release, bench.events).await?,
             ..self.models.clone()
         };
         models.judge_all(bench, &entries).await
     }
+}
+
+fn loading(events: &Events, done: usize, total: usize) {
+    events.emit(&Event::Loading { done, total });
 }
 
 /// Does what takes long on another thread, and tells it to stop when nobody waits any more.

@@ -6,7 +6,7 @@
 
 use super::Tricorder;
 use crate::pictures::unreadable;
-use crate::release::Reading;
+use crate::release::{Progress, Reading};
 use crate::reward::Scoring;
 use agon_dataset::image::ImageError;
 use agon_dataset::skin::Record;
@@ -26,7 +26,12 @@ const EACH: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the disk fails. That the archive cannot be judged on is an answer.
-pub fn read(directory: &Path, scoring: Scoring, sample: Option<usize>) -> io::Result<Reading> {
+pub fn read(
+    directory: &Path,
+    scoring: Scoring,
+    sample: Option<usize>,
+    progress: &Progress,
+) -> io::Result<Reading> {
     let rows = match released::read(directory) {
         Ok(rows) => rows,
         Err(ReleasedError::Io { source, .. }) => return Err(source),
@@ -34,8 +39,8 @@ pub fn read(directory: &Path, scoring: Scoring, sample: Option<usize>) -> io::Re
     };
     let all = rows.len();
     let records = match scoring {
-        Scoring::Original => original(rows)?,
-        Scoring::Robust => robust(rows)?,
+        Scoring::Original => original(rows, progress)?,
+        Scoring::Robust => robust(rows, progress)?,
     };
     let records = match records {
         Ok(records) => records,
@@ -55,7 +60,7 @@ pub fn read(directory: &Path, scoring: Scoring, sample: Option<usize>) -> io::Re
 }
 
 /// All rows, unless there are too many errors in them.
-fn original(rows: Vec<Row>) -> io::Result<Result<Vec<Record>, String>> {
+fn original(rows: Vec<Row>, progress: &Progress) -> io::Result<Result<Vec<Record>, String>> {
     let errors = |row: &Row| {
         let has_no_record = usize::from(row.record.is_err());
         row.gaps + usize::from(row.invalid.is_some()) + has_no_record
@@ -78,7 +83,7 @@ fn original(rows: Vec<Row>) -> io::Result<Result<Vec<Record>, String>> {
         Ok(records) => records,
         Err(reason) => return Ok(Err(reason)),
     };
-    Ok(match undecodable(&records)?.first() {
+    Ok(match undecodable(&records, progress)?.first() {
         None => Ok(records),
         Some((at, reason)) => Err(format!(
             "the image {:?} cannot be read: {reason}",
@@ -88,10 +93,10 @@ fn original(rows: Vec<Row>) -> io::Result<Result<Vec<Record>, String>> {
 }
 
 /// The rows that can be judged on.
-fn robust(rows: Vec<Row>) -> io::Result<Result<Vec<Record>, String>> {
+fn robust(rows: Vec<Row>, progress: &Progress) -> io::Result<Result<Vec<Record>, String>> {
     let usable = rows.into_iter().filter(|row| row.invalid.is_none());
     let mut records: Vec<Record> = usable.filter_map(|row| row.record.ok()).collect();
-    let failed: Vec<usize> = undecodable(&records)?
+    let failed: Vec<usize> = undecodable(&records, progress)?
         .into_iter()
         .map(|(at, _)| at)
         .collect();
@@ -108,8 +113,8 @@ fn robust(rows: Vec<Row>) -> io::Result<Result<Vec<Record>, String>> {
 }
 
 /// The images that are none, by their place. That this machine does not read one is no fault of the image.
-fn undecodable(records: &[Record]) -> io::Result<Vec<(usize, ImageError)>> {
-    let found = unreadable(records, &|_, _| {}).into_iter();
+fn undecodable(records: &[Record], progress: &Progress) -> io::Result<Vec<(usize, ImageError)>> {
+    let found = unreadable(records, progress).into_iter();
     found
         .map(|(at, error)| match error {
             ImageError::Io(error) => Err(error),
@@ -167,7 +172,7 @@ mod tests {
 
     fn reading(table: &str, scoring: Scoring) -> (usize, usize, Option<String>) {
         let place = archive(table);
-        let reading = read(place.path(), scoring, None).unwrap();
+        let reading = read(place.path(), scoring, None, &|_, _| {}).unwrap();
         let cancelled = reading.competition.as_ref().err().cloned();
         (reading.samples, reading.dropped, cancelled)
     }
