@@ -208,6 +208,7 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
                 .collect::<Vec<_>>();
         for (flag, value) in [
             ("--subtensor.chain_endpoint", &*url),
+            ("--archive_node_url", &*url),
             ("--neuron.name", name),
             ("--local_dataset_dir", config),
             ("--rounds", rounds),
