@@ -91,6 +91,7 @@ fn judge(place: &Path) -> Value {
         let past = [Past {
             seed: Seed([5; 32]),
             cutoff_block: 100,
+            agenda: None,
             evaluations: evaluations.clone(),
         }];
         json!({

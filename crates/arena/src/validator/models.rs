@@ -134,7 +134,7 @@ impl Models {
         Ok(Seen::Model {
             digest: model.digest,
             bytes: model.bytes.len() as u64,
-            judged,
+            judged: Box::new(judged),
             portrait,
             fingerprint,
         })
@@ -176,7 +176,7 @@ impl Models {
                 row.bytes = bytes;
                 row.portrait = portrait;
                 row.fingerprint = fingerprint;
-                (judged, digest)
+                (*judged, digest)
             }
         };
         if let Some(weakness) = judged.weakness.filter(|_| !*bench.degraded) {
@@ -224,7 +224,7 @@ enum Seen {
     Model {
         digest: Digest,
         bytes: u64,
-        judged: Judged,
+        judged: Box<Judged>,
         portrait: Portrait,
         fingerprint: Option<Digest>,
     },
