@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +85,7 @@ impl Challenge for Doubling {
         seed.0[..4].iter().map(|&byte| usize::from(byte)).collect()
     }
 
-    fn question(&self, item: usize) -> Result<Question, SampleError> {
+    fn question(&self, _seed: Seed, item: usize) -> Result<Question, SampleError> {
         let fields = Map::from_iter([("number".to_owned(), json!(item))]);
         Ok(Question {
             timeout: Duration::from_secs(2),
@@ -120,6 +121,7 @@ async fn a_challenge_pays_who_answers_rightly_and_tells_why_others_get_nothing()
     let metagraph = chain.client.finalized().await.unwrap();
     let metagraph = metagraph.metagraph(NETUID).await.unwrap();
     let mut servers = Vec::new();
+    let asked_slow = Arc::new(AtomicUsize::new(0));
     for name in ["right", "wrong", "slow"] {
         let door = Door::new(Rules {
             strangers: false,
@@ -128,17 +130,24 @@ async fn a_challenge_pays_who_answers_rightly_and_tells_why_others_get_nothing()
         door.update(&metagraph);
         let replay = Replay::in_memory();
         let gate = Gate::new(key(name).account(), Arc::new(replay), Arc::new(door));
-        let answer = move |question: BTreeMap<String, Value>, _| async move {
-            let number = question
-                .get("number")
-                .and_then(Value::as_f64)
-                .unwrap_or(0.0);
-            match name {
-                "right" => {}
-                "wrong" => return Ok(json!({"result": number})),
-                _ => tokio::time::sleep(Duration::from_secs(60)).await,
+        let count = asked_slow.clone();
+        let answer = move |question: BTreeMap<String, Value>, _| {
+            let count = count.clone();
+            async move {
+                let number = question
+                    .get("number")
+                    .and_then(Value::as_f64)
+                    .unwrap_or(0.0);
+                match name {
+                    "right" => {}
+                    "wrong" => return Ok(json!({"result": number})),
+                    _ => {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        tokio::time::sleep(Duration::from_secs(60)).await;
+                    }
+                }
+                Ok(json!({"result": 2.0 * number}))
             }
-            Ok(json!({"result": 2.0 * number}))
         };
         let axon = Axon::new(Arc::new(key(name)), gate).route("Double", Cover::Nothing, answer);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -150,6 +159,7 @@ async fn a_challenge_pays_who_answers_rightly_and_tells_why_others_get_nothing()
     let task = Task::Peers(Peers {
         challenge: Arc::new(Doubling),
         dendrite: Dendrite::new(Arc::new(key("validator")), Bounds::default()).unwrap(),
+        sample_size: 256,
     });
     let ledger = place.path().join("validator");
     let (rows, weights) = chain.round(&ledger, "doubling", task).await;
@@ -162,6 +172,8 @@ async fn a_challenge_pays_who_answers_rightly_and_tells_why_others_get_nothing()
         (Outcome::Scored, 0.0)
     );
     assert_eq!(rows["slow"].outcome, Outcome::TooSlow);
+    // Of four questions: the others do not wait for it for ever.
+    assert_eq!(asked_slow.load(Ordering::SeqCst), 3);
     let reason = rows["silent"].reason.as_ref().unwrap();
     assert!(reason.contains("cannot be reached"), "{reason}");
     // Who has published no server is not asked.

@@ -41,7 +41,7 @@ pub struct Validator {
 pub enum ValidatorVerb {
     /// Judge skin-lesion models.
     Tricorder(Box<RunTricorderValidator>),
-    /// Judge chest X-ray models.
+    /// Judge chest X-ray models, or ask live miners about chest X-rays.
     Healthcare(Box<RunXRayValidator>),
     /// Judge the models of a round again and compare with what was written down.
     Rejudge(Box<Rejudge>),
@@ -97,6 +97,32 @@ pub struct RunXRayValidator {
     pub run: RunValidator,
     #[command(flatten)]
     pub rules: XRayRules,
+    /// Where the evidence comes from.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub form: XRayForm,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// Where the evidence about miners comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum XRayForm {
+    /// Models that they have committed are run here.
+    #[default]
+    Models,
+    /// They are sent X-rays, and answer with their findings.
+    Challenge,
+}
+
+/// How live miners are asked.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// How long the answer to a question is waited for with --form challenge; default: 30s.
+    #[arg(long = "neuron.timeout", value_name = "TIME", value_parser = super::duration)]
+    pub patience: Option<Duration>,
+    /// The most miners that are asked a round with --form challenge; default: 256.
+    #[arg(long = "neuron.sample_size", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub sample_size: Option<u16>,
 }
 
 /// What else decides how X-ray models are judged.
@@ -121,7 +147,7 @@ pub struct JudgingData {
     /// train divide images.
     #[arg(long = "judging.split", value_name = "SEED")]
     pub split: Option<u64>,
-    /// How many samples are judged a round; default: 400, of released data all.
+    /// How many samples are judged a round; default: 400, of released data all, and 32 where miners are asked.
     #[arg(long = "judging.sample", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub sample: Option<u32>,
     /// Draw the samples from this number. For development chains only: whoever knows it knows the sample.
@@ -130,9 +156,9 @@ pub struct JudgingData {
     /// By which rules scores become weights.
     #[arg(long, value_enum, default_value_t)]
     pub scoring: ScoringRules,
-    /// Where models that are committed to be there are fetched, by their digest.
+    /// Where models that are committed to be there are fetched, by their digest; needed wherever models are judged.
     #[arg(long, value_name = "DIR")]
-    pub store: PathBuf,
+    pub store: Option<PathBuf>,
     /// Where models from the Hub are kept; default: agon/models in XDG_CACHE_HOME or ~/.cache.
     #[arg(
         long = "models.cache_dir",

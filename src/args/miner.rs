@@ -1,6 +1,8 @@
 //! What can be typed about miners.
 
-use super::{TrainHealthcare, WalletPlace};
+use super::{Serving, TrainHealthcare, WalletPlace};
+use crate::amount::Amount;
+use agon_arena::subnet::healthcare::challenge::Threshold;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -12,7 +14,8 @@ pub struct Miner {
 
 #[derive(Debug, Subcommand)]
 pub enum MinedSubnet {
-    /// Train chest X-ray models, and publish and commit every one that is better than those before it.
+    /// Train chest X-ray models, publish and commit every one that is better than those before it, and with --axon.port
+    /// answer validators with the best.
     Healthcare(Box<MineHealthcare>),
 }
 
@@ -38,7 +41,31 @@ pub struct MineHealthcare {
     /// Read the hotkey's password from the first line of this file instead of asking for it.
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
-    /// The store that validators of this machine read.
+    /// The store that validators of this machine read; what is committed is kept there.
     #[arg(long, value_name = "DIR", default_value = ".agon/store")]
     pub store: PathBuf,
+    /// Publish models in this repository of the Hugging Face Hub, and commit to its revisions. It is private until the
+    /// chain has the commitment. The token is HF_TOKEN or ACCESS_TOKEN, also from a file .env.
+    #[arg(long = "hf_repo_id", alias = "hf-repo-id", value_name = "OWNER/NAME")]
+    pub repository: Option<String>,
+    #[command(flatten)]
+    pub serving: Serving,
+    /// Answer only who has at least this much stake in the subnet.
+    #[arg(
+        long = "blacklist.min_stake",
+        value_name = "ALPHA",
+        default_value = "4096"
+    )]
+    pub min_stake: Amount,
+    /// Answer with every finding that is likelier than this; where none is, with the likeliest answer, which may be No
+    /// Finding.
+    #[arg(long, value_name = "X", default_value = "0.5")]
+    pub threshold: Threshold,
+}
+
+impl MineHealthcare {
+    /// Whether validators are answered.
+    pub fn serves(&self) -> bool {
+        self.serving.port.is_some() || self.serving.external_ip.is_some()
+    }
 }

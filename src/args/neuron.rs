@@ -46,28 +46,19 @@ pub struct PublishAxon {
     pub port: u16,
 }
 
+/// The port of a server where nothing is said.
+pub const AXON_PORT: u16 = 8091;
+
 /// Where a server listens and whom it answers.
 #[derive(Debug, Args)]
-pub struct EchoAxon {
-    #[command(flatten)]
-    pub chain: Chain,
-    #[command(flatten)]
-    pub signing: Signing,
-    /// The subnet; without it no chain is asked, and everybody may speak whose signature is good.
-    #[arg(long, value_name = "N")]
-    pub netuid: Option<u16>,
+pub struct Serving {
     /// The address to listen at.
     #[arg(long = "axon.ip", value_name = "IP", env = "BT_AXON_IP", default_value_t = Ipv4Addr::LOCALHOST.into())]
     pub ip: IpAddr,
-    /// The port to listen at; 0 for a free one.
-    #[arg(
-        long = "axon.port",
-        value_name = "PORT",
-        env = "BT_AXON_PORT",
-        default_value_t = 8091
-    )]
-    pub port: u16,
-    /// The address at which others reach it; then it is published on the chain.
+    /// The port to listen at, 8091 where nothing is said; 0 for a free one.
+    #[arg(long = "axon.port", value_name = "PORT", env = "BT_AXON_PORT")]
+    pub port: Option<u16>,
+    /// The address at which others reach it, to be published on the chain.
     #[arg(
         long = "axon.external_ip",
         value_name = "IP",
@@ -83,20 +74,6 @@ pub struct EchoAxon {
         requires = "external_ip"
     )]
     pub external_port: Option<u16>,
-    /// The names of the requests that are answered.
-    #[arg(
-        long = "name",
-        value_name = "NAME",
-        value_delimiter = ',',
-        default_value = "Dummy,Echo"
-    )]
-    pub names: Vec<String>,
-    /// The fields that a request's signature must cover, in their order (required_hash_fields).
-    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
-    pub hashed: Vec<String>,
-    /// Take only requests that are signed with btauth/1, which covers every byte.
-    #[arg(long, conflicts_with = "hashed")]
-    pub btauth_only: bool,
     /// Answer hotkeys that are not registered, too.
     #[arg(long = "blacklist.allow_non_registered")]
     pub allow_non_registered: bool,
@@ -123,14 +100,41 @@ pub struct EchoAxon {
         default_value_t = 16
     )]
     pub max_workers: usize,
-    #[command(flatten)]
-    pub metrics: Metrics,
     /// A certificate's chain in PEM; then connections are encrypted.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,
     /// The certificate's key in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct EchoAxon {
+    #[command(flatten)]
+    pub chain: Chain,
+    #[command(flatten)]
+    pub signing: Signing,
+    /// The subnet; without it no chain is asked, and everybody may speak whose signature is good.
+    #[arg(long, value_name = "N")]
+    pub netuid: Option<u16>,
+    #[command(flatten)]
+    pub serving: Serving,
+    /// The names of the requests that are answered.
+    #[arg(
+        long = "name",
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_value = "Dummy,Echo"
+    )]
+    pub names: Vec<String>,
+    /// The fields that a request's signature must cover, in their order (required_hash_fields).
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub hashed: Vec<String>,
+    /// Take only requests that are signed with btauth/1, which covers every byte.
+    #[arg(long, conflicts_with = "hashed")]
+    pub btauth_only: bool,
+    #[command(flatten)]
+    pub metrics: Metrics,
 }
 
 /// Who is asked without looking at a chain.

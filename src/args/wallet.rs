@@ -45,7 +45,7 @@ pub enum WalletVerb {
     Faucet(Faucet),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct WalletPlace {
     /// Wallet name.
     #[arg(

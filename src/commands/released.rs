@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// How the competition pays, without anything to judge with.
 pub fn rules(judging: &JudgingData) -> Arc<dyn Competition> {
-    let competition = Tricorder::new(Vec::new(), 0);
+    let competition = Tricorder::new(Vec::new(), 0).with_engine(judging.running.engine());
     Arc::new(competition.with_scoring(judging.scoring.into()))
 }
 
@@ -87,13 +87,14 @@ pub async fn again(
 
 fn releases(origin: Origin, only: Vec<String>, kept: PathBuf, judging: &JudgingData) -> Releases {
     let scoring: Scoring = judging.scoring.into();
+    let engine = judging.running.engine();
     let sample = judging.sample.map(|sample| sample as usize);
     Releases {
         origin,
         kept,
         only,
         read: Box::new(move |directory, progress| {
-            archive::read(directory, scoring, sample, progress)
+            archive::read(directory, scoring, engine, sample, progress)
         }),
     }
 }

@@ -1,11 +1,13 @@
 //! `agon validator`: one validator on any chain, and its judgements made again.
 
+mod questions;
+
 use super::released;
 use super::session::{Session, document, table};
 use super::wallet::{Part, open, unlock};
 use crate::args::{
-    JudgingData, Logging, Rejudge, ReleasedData, RunTricorderValidator, RunValidator,
-    RunXRayValidator, Validator as Arguments, ValidatorVerb, XRayRules,
+    Asking, JudgingData, Logging, Rejudge, ReleasedData, RunTricorderValidator, RunValidator,
+    RunXRayValidator, Validator as Arguments, ValidatorVerb, XRayForm, XRayRules,
 };
 use crate::failure::Failure;
 use crate::files::cache_directory;
@@ -23,18 +25,20 @@ use agon_arena::ledger::{Evaluation, Ledger, LedgerError, Outcome, Records};
 use agon_arena::sandbox::{Sandbox, SandboxError};
 use agon_arena::seed::SampleSource;
 use agon_arena::snapshot;
-use agon_arena::subnet::healthcare::{self, Healthcare};
+use agon_arena::subnet::healthcare::{self, Healthcare, challenge};
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_arena::validator::{Models, Setup, Task, Validator, ValidatorError};
-use agon_dataset::chest;
+use agon_dataset::chest::{self, Record};
 use agon_dataset::skin;
 use agon_dataset::source::{Access, Patience};
 use agon_dataset::split::{self, Shares};
 use agon_dataset::store::{Cache, LocalStore};
+use agon_neuron::{ChainClient, Signer};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use serde_json::json;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,22 +48,124 @@ pub async fn run(arguments: Arguments, logging: &Logging) -> Result<(), Failure>
         ValidatorVerb::Tricorder(arguments) => {
             let RunTricorderValidator { run, released } = *arguments;
             let released = run.judging.data_dir.is_none().then_some(released);
-            validate(run, logging, tricorder::NAME, None, released).await
+            validate(run, logging, Work::Lesions { released }).await
         }
         ValidatorVerb::Healthcare(arguments) => {
-            let RunXRayValidator { run, rules } = *arguments;
-            validate(run, logging, healthcare::NAME, Some(rules), None).await
+            let RunXRayValidator {
+                run,
+                rules,
+                form,
+                asking,
+            } = *arguments;
+            let work = Work::XRays {
+                rules,
+                form,
+                asking,
+            };
+            validate(run, logging, work).await
         }
         ValidatorVerb::Rejudge(arguments) => rejudge(*arguments).await,
     }
 }
 
+/// What a validator does.
+enum Work {
+    /// Judges models of lesions: on one set of images, or on what is released.
+    Lesions { released: Option<ReleasedData> },
+    /// Judges models of X-rays, or asks about X-rays.
+    XRays {
+        rules: XRayRules,
+        form: XRayForm,
+        asking: Asking,
+    },
+}
+
+/// Where the evidence comes from, and everything that it needs.
+enum Evidence<'a> {
+    Models(Judging),
+    Released {
+        judging: Judging,
+        data: &'a ReleasedData,
+    },
+    Peers(questions::Questions),
+}
+
+impl Work {
+    /// The name in the ledger.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Lesions { .. } => tricorder::NAME,
+            Self::XRays {
+                form: XRayForm::Models,
+                ..
+            } => healthcare::NAME,
+            Self::XRays {
+                form: XRayForm::Challenge,
+                ..
+            } => challenge::NAME,
+        }
+    }
+
+    async fn open(&self, arguments: &JudgingData) -> Result<Evidence<'_>, Failure> {
+        Ok(match self {
+            Self::Lesions { released: None } => {
+                Evidence::Models(Judging::open(arguments, None).await?)
+            }
+            // How it pays needs no data.
+            Self::Lesions {
+                released: Some(data),
+            } => Evidence::Released {
+                judging: Judging::of(arguments, released::rules(arguments)).await?,
+                data,
+            },
+            Self::XRays {
+                rules,
+                form: XRayForm::Models,
+                asking,
+            } => {
+                questions::refuse_for_models(asking)?;
+                Evidence::Models(Judging::open(arguments, Some(rules)).await?)
+            }
+            Self::XRays {
+                rules,
+                form: XRayForm::Challenge,
+                asking,
+            } => Evidence::Peers(questions::Questions::open(arguments, rules, asking).await?),
+        })
+    }
+}
+
+impl Evidence<'_> {
+    /// What the validator works with. Released archives are kept in `kept` if nothing else is said.
+    async fn task(
+        self,
+        hotkey: &Arc<dyn Signer>,
+        arguments: &JudgingData,
+        kept: PathBuf,
+        client: &ChainClient,
+    ) -> Result<Task, Failure> {
+        Ok(match self {
+            Self::Models(judging) => Task::Models(judging.models()),
+            Self::Released { judging, data } => {
+                released::task(data, arguments, judging.models(), kept, client).await?
+            }
+            Self::Peers(questions) => Task::Peers(questions.peers(hotkey.clone())?),
+        })
+    }
+}
+
+/// Where the judging samples come from.
+fn sample_source(arguments: &JudgingData) -> SampleSource {
+    let seed = arguments.seed;
+    seed.map_or(SampleSource::Chain, SampleSource::Fixed)
+}
+
 /// What is judged, and on which samples.
 struct Judging {
     competition: Arc<dyn Competition>,
-    source: SampleSource,
     store: Fetch,
     sandbox: Sandbox,
+    at_once: NonZeroUsize,
 }
 
 impl Judging {
@@ -76,20 +182,24 @@ impl Judging {
         arguments: &JudgingData,
         competition: Arc<dyn Competition>,
     ) -> Result<Self, Failure> {
-        if !arguments.store.is_dir() {
-            return Err(Failure::user(anyhow!(
-                "the store {} is no directory",
-                arguments.store.display()
-            )));
-        }
         Ok(Self {
+            at_once: match arguments.at_once {
+                Some(models) => models,
+                None => models_at_once(&competition.budget()),
+            },
             competition,
-            source: arguments
-                .seed
-                .map_or(SampleSource::Chain, SampleSource::Fixed),
             store: store(arguments)?,
             sandbox: arguments.running.sandbox().await?,
         })
+    }
+
+    fn models(self) -> Models {
+        Models {
+            competition: self.competition,
+            store: self.store,
+            sandbox: self.sandbox,
+            at_once: self.at_once,
+        }
     }
 }
 
@@ -121,11 +231,20 @@ async fn chests(
     arguments: &JudgingData,
     rules: &XRayRules,
 ) -> Result<Arc<dyn Competition>, Failure> {
+    let records = xrays(arguments, rules).await?;
+    let competition = Healthcare::new(rules.labels.clone(), records, arguments.sample());
+    Ok(Arc::new(
+        competition
+            .with_scoring(arguments.scoring.into())
+            .with_engine(arguments.running.engine()),
+    ))
+}
+
+/// The X-rays that are judged with, none of which everybody has.
+async fn xrays(arguments: &JudgingData, rules: &XRayRules) -> Result<Vec<Record>, Failure> {
     let (directory, split) = (data_dir(arguments)?, arguments.split);
     let (labels, public) = (rules.labels.clone(), rules.public.clone());
-    let (sample, scoring) = (arguments.sample(), arguments.scoring);
-    let engine = arguments.running.engine();
-    let load = move || -> Result<Healthcare, Failure> {
+    let load = move || -> Result<Vec<Record>, Failure> {
         let mut records = chest::open(&directory, &labels)
             .map_err(Failure::user)?
             .records;
@@ -135,22 +254,31 @@ async fn chests(
             records = judging.map(|&at| records[at].clone()).collect();
         }
         say(&format!("{} images to judge with", records.len()));
-        match public {
-            None => Ok(Healthcare::new(labels, records, sample)),
-            Some(directory) => {
-                let public = chest::open(&directory, &labels).map_err(Failure::user)?;
-                Healthcare::hidden(labels, records, &public.records, sample).map_err(Failure::user)
-            }
+        if let Some(directory) = public {
+            let public = chest::open(&directory, &labels).map_err(Failure::user)?;
+            healthcare::check_hidden(&records, &public.records).map_err(Failure::user)?;
         }
+        Ok(records)
     };
-    let competition = tokio::task::spawn_blocking(load).await??;
-    Ok(Arc::new(
-        competition.with_scoring(scoring.into()).with_engine(engine),
-    ))
+    tokio::task::spawn_blocking(load).await?
 }
 
 /// Where models come from: the local store and the Hub.
 fn store(arguments: &JudgingData) -> Result<Fetch, Failure> {
+    let local = match &arguments.store {
+        Some(directory) if directory.is_dir() => LocalStore::open(directory)?,
+        Some(directory) => {
+            return Err(Failure::user(anyhow!(
+                "the store {} is no directory",
+                directory.display()
+            )));
+        }
+        None => {
+            return Err(Failure::user(anyhow!(
+                "models are judged here, so --store DIR is needed: where those of this machine are"
+            )));
+        }
+    };
     let home = std::env::home_dir();
     let variable = |name: &str| std::env::var(name).ok();
     let access = Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)?;
@@ -159,8 +287,7 @@ fn store(arguments: &JudgingData) -> Result<Fetch, Failure> {
         None => cache_directory().join("models"),
     };
     let cache = Cache::open(kept, arguments.cache_size << 30)?;
-    let local = Arc::new(LocalStore::open(&arguments.store)?);
-    Ok(Fetch::local(local).with_hub(&access, cache, Patience::default()))
+    Ok(Fetch::local(Arc::new(local)).with_hub(&access, cache, Patience::default()))
 }
 
 /// The neuron's own directory, laid out as the field's neurons do.
@@ -185,22 +312,12 @@ fn directory(arguments: &RunValidator) -> Result<PathBuf, Failure> {
     )
 }
 
-async fn validate(
-    arguments: RunValidator,
-    logging: &Logging,
-    name: &str,
-    xrays: Option<XRayRules>,
-    released: Option<ReleasedData>,
-) -> Result<(), Failure> {
+async fn validate(arguments: RunValidator, logging: &Logging, work: Work) -> Result<(), Failure> {
     let directory = directory(&arguments)?;
     logging::start(&directory.join("logs"), logging)?;
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let talk = Talk::new(printer.clone());
-    let judging = match &released {
-        // How it pays needs no data.
-        Some(_) => Judging::of(&arguments.judging, released::rules(&arguments.judging)).await?,
-        None => Judging::open(&arguments.judging, xrays.as_ref()).await?,
-    };
+    let evidence = work.open(&arguments.judging).await?;
     let session = Session::open(&arguments.subnet.chain).await?;
     let netuid = arguments.subnet.netuid;
     session.subnet_exists(netuid).await?;
@@ -212,6 +329,7 @@ async fn validate(
             "{account} is not registered on subnet {netuid}; run agon subnet register --netuid {netuid}"
         )));
     }
+    let hotkey: Arc<dyn Signer> = Arc::new(hotkey);
     let client = session.client.clone();
     let watched = Watched::start(&arguments.watching).await?;
     if let Some(watched) = &watched {
@@ -219,36 +337,22 @@ async fn validate(
         tokio::spawn(watched.health.clone().follow(client.clone()));
     }
     let health = watched.as_ref().map(|watched| watched.health.clone());
-    let ledger = ledger(&directory, &arguments, name, client.genesis_hash()).await?;
+    let ledger = ledger(&directory, &arguments, work.name(), client.genesis_hash()).await?;
     let listener = move |who: &str, event: &Event| {
         if let Some(health) = &health {
             health.observe(who, event);
         }
         talk.tell(who, event);
     };
-    let at_once = match arguments.judging.at_once {
-        Some(models) => models,
-        None => models_at_once(&judging.competition.budget()),
-    };
-    let models = Models {
-        competition: judging.competition,
-        store: judging.store,
-        sandbox: judging.sandbox,
-        at_once,
-    };
-    let task = match &released {
-        Some(data) => {
-            let kept = directory.join("datasets");
-            released::task(data, &arguments.judging, models, kept, &client).await?
-        }
-        None => Task::Models(models),
-    };
+    let kept = directory.join("datasets");
     let setup = Setup {
-        client,
         netuid,
-        hotkey: Arc::new(hotkey),
-        task,
-        sample_source: judging.source,
+        task: evidence
+            .task(&hotkey, &arguments.judging, kept, &client)
+            .await?,
+        client,
+        hotkey,
+        sample_source: sample_source(&arguments.judging),
         stake_limit: Some(arguments.stake_limit.0),
         sets_weights: !arguments.disable_set_weights,
         events: Events::new(&arguments.neuron_name, Arc::new(listener)),
@@ -259,6 +363,7 @@ async fn validate(
         () = told_to_stop() => Err(Failure::Interrupted),
         outcome = validator.run(arguments.rounds, || {}) => outcome.map_err(|error| match error {
             ValidatorError::Sandbox(error @ SandboxError::Sample(_)) => Failure::user(error),
+            ValidatorError::Question(error) => Failure::user(error),
             error => error.into(),
         }),
     };
@@ -322,6 +427,12 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
         .await
         .map_err(Failure::user)?;
     let name = records.scope().competition;
+    if name == challenge::NAME {
+        return Err(Failure::user(anyhow!(
+            "{name} keeps what miners answered, and they cannot be asked the same again; agon ledger replay makes its \
+             weights again"
+        )));
+    }
     let rounds = records.all_rounds().await?;
     let round = rounds
         .into_iter()
@@ -342,9 +453,11 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
         }
     };
     let competition = &judging.competition;
-    let seed = judging
-        .source
-        .seed(competition.name(), round.number, &round.seed_hash.0);
+    let seed = sample_source(&arguments.judging).seed(
+        competition.name(),
+        round.number,
+        &round.seed_hash.0,
+    );
     let items = competition.draw(seed);
     let mut again = Vec::new();
     for row in records.evaluations(round.number).await? {

@@ -128,6 +128,16 @@ impl Chain {
         miner.commit(&file.into(), digest).await.unwrap();
     }
 
+    /// Wait until an epoch has begun after everything that happened until now.
+    pub async fn next_epoch(&self) {
+        let mut state = self.client.finalized().await.unwrap();
+        let now = state.number();
+        while state.epoch(NETUID).await.unwrap().last_block < now {
+            let next = self.client.wait_for_block(state.number() + 1).await;
+            state = next.unwrap();
+        }
+    }
+
     /// One round of a new validator over everything that happened until now: rows and weights by name. The chain ends
     /// with it.
     pub async fn round(
@@ -149,15 +159,7 @@ impl Chain {
         task: Task,
     ) -> (BTreeMap<String, Evaluation>, BTreeMap<String, u16>) {
         // The first round must know everybody.
-        let mut state = self.client.finalized().await.unwrap();
-        let now = state.number();
-        while state.epoch(NETUID).await.unwrap().last_block < now {
-            state = self
-                .client
-                .wait_for_block(state.number() + 1)
-                .await
-                .unwrap();
-        }
+        self.next_epoch().await;
         let genesis = self.client.genesis_hash().0;
         let ledger = Ledger::open(directory, &genesis, name).await.unwrap();
         let setup = Setup {

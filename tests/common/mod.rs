@@ -98,6 +98,39 @@ impl Place {
         said
     }
 
+    /// Give the place wallets whose hotkeys are those of these names (`//name`).
+    pub fn wallets(&self, names: &[&str]) {
+        for name in names {
+            let uri = format!("//{name}");
+            let words = ["wallet", "regen-hotkey", "--wallet.name", name, "--uri"];
+            self.json(&[&words[..], &[&uri, "--json"]].concat());
+        }
+    }
+
+    /// Start a command that goes on, and wait until it says `line`.
+    pub fn background(&self, mut command: Command, line: &str) -> Background {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let errors = child.stderr.take().expect("standard error is piped");
+        let mut errors = BufReader::new(errors).lines();
+        let mut said = String::new();
+        for line_said in errors.by_ref() {
+            let line_said = line_said.expect("standard error is text");
+            said.push_str(&line_said);
+            said.push('\n');
+            if line_said.contains(line) {
+                // A full pipe would hold the command up.
+                std::thread::spawn(move || errors.for_each(drop));
+                return Background(child);
+            }
+        }
+        child.wait().expect("the process can be waited for");
+        panic!("it never said {line:?}:\n{said}");
+    }
+
     /// Start a command and kill it (SIGKILL) as soon as it says `line`.
     pub fn kill_at(&self, arguments: &[&str], line: &str) {
         let child = self
@@ -146,6 +179,33 @@ pub fn kill_when_it_says(mut child: Child, line: &str) {
     child.kill().expect("the process can be killed");
     child.wait().expect("the process can be waited for");
     assert!(said.1, "it never said {line:?}:\n{}", said.0);
+}
+
+/// A command that goes on while a test does something else; killed with it.
+pub struct Background(Child);
+
+impl Background {
+    /// Tells it to stop, as Ctrl-C does, and waits; its exit status.
+    pub fn interrupt(mut self) -> Option<i32> {
+        let id = self.0.id().to_string();
+        let kill = Command::new("kill").args(["-INT", &id]).status();
+        assert!(kill.expect("kill runs").success());
+        self.wait()
+    }
+
+    /// Waits until it ends by itself; its exit status.
+    pub fn wait(&mut self) -> Option<i32> {
+        let ended = self.0.wait();
+        ended.expect("the process can be waited for").code()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn wait_for(child: &mut Child, wanted: &str) -> (String, bool) {

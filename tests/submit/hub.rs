@@ -119,6 +119,13 @@ impl Hub {
         self.world.lock().unwrap().repositories[name].is_private
     }
 
+    /// The newest revision.
+    pub fn head(&self, name: &str) -> String {
+        let world = self.world.lock().unwrap();
+        let (revision, _) = world.repositories[name].at("main").unwrap();
+        revision.clone()
+    }
+
     pub fn revisions(&self, name: &str) -> usize {
         self.world.lock().unwrap().repositories[name]
             .revisions

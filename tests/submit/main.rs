@@ -3,6 +3,7 @@
 mod command;
 #[path = "../common/mod.rs"]
 mod common;
+mod healthcare;
 mod hub;
 mod phases;
 #[path = "../data/server.rs"]

@@ -21,8 +21,9 @@ pub trait Challenge: Incentive {
     /// The items a round asks about, drawn from the round's seed.
     fn draw(&self, seed: Seed) -> Vec<usize>;
 
-    /// The question about an item, the same for everybody. It holds nothing of the truth.
-    fn question(&self, item: usize) -> Result<Question, SampleError>;
+    /// The question about an item in the round of this seed, the same for everybody. It holds nothing of the truth. May
+    /// take its time: it is made on a thread of its own.
+    fn question(&self, seed: Seed, item: usize) -> Result<Question, SampleError>;
 
     /// The score of a miner whose reply to the question about `items[i]` is `replies[i]`; at least one is there.
     fn score(&self, items: &[usize], replies: &[Option<Reply>]) -> Score;

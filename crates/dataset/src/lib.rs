@@ -6,7 +6,7 @@
 //! ([`skin::synthetic`]); chest X-rays with any number of findings ([`chest`]); pictures that look alike
 //! ([`duplicates`]); the division into parts that share no lesion and no patient ([`split`]); decoding and resizing
 //! exactly as the judges do it ([`image`]); decoded images kept in memory ([`cache`]); training augmentation
-//! ([`augment`]); the content-addressed store of model files ([`store`]) and the code beside them as one archive
+//! ([`augment`]), images to be asked about ([`disguise`]); the content-addressed store of model files ([`store`]) and the code beside them as one archive
 //! ([`pack`]).
 //!
 //! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path outside the directory
@@ -16,6 +16,7 @@
 pub mod augment;
 pub mod cache;
 pub mod chest;
+pub mod disguise;
 pub mod duplicates;
 mod files;
 mod groups;

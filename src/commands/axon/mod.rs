@@ -2,6 +2,7 @@
 
 mod echo;
 mod publish;
+pub mod serving;
 
 use crate::args::{Axon as Arguments, AxonVerb, Logging};
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! `agon data`: public data sets, and what is made of them.
 
 mod download;
-mod environment;
+pub mod environment;
 mod prepare;
 
 use crate::args::{Data, DataCommand, DataSubnet, Synthesize};

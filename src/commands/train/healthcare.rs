@@ -85,10 +85,7 @@ pub fn train(
         let path = pretrained(named, printer)?;
         load_trunk(&mut model, &path).map_err(Failure::user)?;
     }
-    let run = options.save_dir.clone().unwrap_or_else(|| {
-        let models = Path::new("healthcare/models");
-        models.join(options.model_type.name())
-    });
+    let run = directory(options);
     fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
     let start = run.join(START);
     if options.restart && start.exists() {
@@ -162,6 +159,14 @@ pub fn train(
     let path = run.join(MODEL);
     save(&path, &bytes)?;
     finish(options, &parts, &model, &record, epochs, &path, bytes.len())
+}
+
+/// Where a run is kept.
+pub fn directory(options: &TrainHealthcare) -> PathBuf {
+    options.save_dir.clone().unwrap_or_else(|| {
+        let models = Path::new("healthcare/models");
+        models.join(options.model_type.name())
+    })
 }
 
 /// The X-rays of the parts that a miner may see, with a loss to beat.

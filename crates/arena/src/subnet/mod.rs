@@ -26,6 +26,11 @@ pub fn rules(name: &str, scoring: Scoring) -> Option<Box<dyn Incentive>> {
             let competition = healthcare::Healthcare::new(LabelSet::nih(), Vec::new(), 0);
             Some(Box::new(competition.with_scoring(scoring)))
         }
+        healthcare::challenge::NAME => {
+            let challenge =
+                healthcare::challenge::XRayChallenge::new(LabelSet::nih(), Vec::new(), 0);
+            Some(Box::new(challenge.with_scoring(scoring)))
+        }
         _ => None,
     }
 }

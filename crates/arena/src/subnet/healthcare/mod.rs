@@ -1,10 +1,11 @@
 //! Chest X-rays: the probability of each of a list of findings, ranked by loss (netuid 31).
 //!
 //! `score` is the formula, [`rewards`] what the original made of it, [`xrays`] what training is given, [`recipe`] how a
-//! model is trained. Which findings are asked for is configuration ([`LabelSet`]).
+//! model is trained. In the [`challenge`] form live miners are asked instead. Which findings are asked for is configuration ([`LabelSet`]).
 //!
 //! It refuses to judge on images that everybody can train on: the original's hidden set was a slice of a public one.
 
+pub mod challenge;
 pub mod recipe;
 pub mod rewards;
 mod score;
@@ -129,11 +130,8 @@ impl Healthcare {
         public: &[Record],
         sample: usize,
     ) -> Result<Self, NotHidden> {
-        let shared = overlap(&records, public)?;
-        match shared.images.first().or(shared.patients.first()).cloned() {
-            Some(first) => Err(NotHidden::Public { shared, first }),
-            None => Ok(Self::new(labels, records, sample)),
-        }
+        check_hidden(&records, public)?;
+        Ok(Self::new(labels, records, sample))
     }
 
     /// The same competition with another budget for each run.
@@ -154,6 +152,18 @@ impl Healthcare {
     /// The same competition judged by another engine.
     pub fn with_engine(self, engine: Engine) -> Self {
         Self { engine, ..self }
+    }
+}
+
+/// That no image and no patient of `records` is in a set that everybody has.
+///
+/// # Errors
+/// When one is, or an image cannot be read.
+pub fn check_hidden(records: &[Record], public: &[Record]) -> Result<(), NotHidden> {
+    let shared = overlap(records, public)?;
+    match shared.images.first().or(shared.patients.first()).cloned() {
+        Some(first) => Err(NotHidden::Public { shared, first }),
+        None => Ok(()),
     }
 }
 

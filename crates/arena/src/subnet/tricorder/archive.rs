@@ -11,6 +11,7 @@ use crate::reward::Scoring;
 use agon_dataset::image::ImageError;
 use agon_dataset::skin::Record;
 use agon_dataset::skin::released::{self, ReleasedError, Row};
+use agon_model::inference::Engine;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ const EACH: Duration = Duration::from_secs(5);
 pub fn read(
     directory: &Path,
     scoring: Scoring,
+    engine: Engine,
     sample: Option<usize>,
     progress: &Progress,
 ) -> io::Result<Reading> {
@@ -48,7 +50,9 @@ pub fn read(
     };
     let (samples, dropped) = (records.len(), all - records.len());
     let count = sample.unwrap_or(samples);
-    let competition = Tricorder::new(records, count).with_scoring(scoring);
+    let competition = Tricorder::new(records, count)
+        .with_scoring(scoring)
+        .with_engine(engine);
     let mut budget = competition.budget.clone();
     let needed = EACH.saturating_mul(u32::try_from(count.min(samples)).unwrap_or(u32::MAX));
     budget.total = budget.total.max(needed);
@@ -172,7 +176,7 @@ mod tests {
 
     fn reading(table: &str, scoring: Scoring) -> (usize, usize, Option<String>) {
         let place = archive(table);
-        let reading = read(place.path(), scoring, None, &|_, _| {}).unwrap();
+        let reading = read(place.path(), scoring, Engine::default(), None, &|_, _| {}).unwrap();
         let cancelled = reading.competition.as_ref().err().cloned();
         (reading.samples, reading.dropped, cancelled)
     }

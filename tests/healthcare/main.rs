@@ -1,5 +1,7 @@
 //! Chest X-rays from outside: generated data, a run that is stopped, goes on and begins anew, and judging.
 
+mod challenge;
+#[path = "../common/mod.rs"]
 mod common;
 
 use agon_arena::ledger::Ledger;
@@ -179,18 +181,7 @@ fn a_public_set_is_not_judged_on() {
 #[test]
 fn a_miner_commits_what_it_trains_and_a_validator_pays_it() {
     let place = place("200");
-    for name in ["miner", "validator"] {
-        let uri = format!("//{name}");
-        let regenerate = [
-            "wallet",
-            "regen-hotkey",
-            "--wallet.name",
-            name,
-            "--uri",
-            &uri,
-        ];
-        place.json(&[&regenerate[..], &["--json"]].concat());
-    }
+    place.wallets(&["miner", "validator"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let chain = runtime.block_on(Chain::new(&["miner"]));
     let url = chain.url();
