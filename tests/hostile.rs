@@ -2,10 +2,11 @@
 
 mod common;
 
-use agon_arena::competition::Budget;
+use agon_arena::competition::{Budget, Competition};
 use agon_arena::fetch::Fetch;
 use agon_arena::ledger::{Evaluation, Outcome};
-use agon_arena::sandbox::Sandbox;
+use agon_arena::reward::Scoring;
+use agon_arena::sandbox::{Asking, Sandbox};
 use agon_arena::subnet::tricorder::parts::Parts;
 use agon_arena::subnet::tricorder::{self, Tricorder};
 use agon_arena::validator::{Models, Task};
@@ -317,4 +318,79 @@ async fn hostile_submissions(engine: Engine) {
     }
     assert_eq!(weights, weights_alone);
     assert_eq!(weights.len(), 2);
+}
+
+/// It has no answer about anybody older than a hundred.
+fn young_only() -> Vec<u8> {
+    let pick = TensorProto::from_f32("pick", &[3, 1], &[1.0, 0.0, 0.0]);
+    let limit = TensorProto::from_f32("limit", &[1], &[100.0]);
+    let nothing = TensorProto::from_f32("nothing", &[1], &[0.0]);
+    let nodes = vec![
+        node("MatMul", &["demographics", "pick"], "age"),
+        node("Sub", &["limit", "age"], "left"),
+        node("Sqrt", &["left"], "root"),
+        node("Mul", &["root", "nothing"], "work"),
+    ];
+    with_work(vec![pick, limit, nothing], nodes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_image_in_a_hundred_is_forgiven_under_the_robust_rules() {
+    let place = tempfile::tempdir().unwrap();
+    let synthetic = Synthetic {
+        images: 200,
+        width: 40,
+        height: 30,
+        ..Synthetic::default()
+    };
+    generate(place.path(), &synthetic, &|_, _| {}).unwrap();
+    let mut records = agon_dataset::skin::load(place.path()).unwrap();
+    let items: Vec<usize> = (0..records.len()).collect();
+    let model = young_only();
+    let sandbox = Sandbox::new(common::AGON.into());
+    for (old, forgiven) in [(&[0, 77][..], true), (&[0, 77, 150], false)] {
+        for record in &mut records {
+            record.demographics.age = Some(50.0);
+        }
+        for &at in old {
+            records[at].demographics.age = Some(110.0);
+        }
+        let rules = |scoring| -> Arc<dyn Competition> {
+            let competition = Tricorder::new(records.clone(), records.len());
+            Arc::new(competition.with_scoring(scoring))
+        };
+        let strict = rules(Scoring::Original);
+        let judged = sandbox.judge(strict, &model, &items).await.unwrap();
+        let reason = judged.judgement.reason.unwrap();
+        assert!(reason.starts_with("sample 0: "), "{reason}");
+        let robust = rules(Scoring::Robust);
+        for workers in [1, 3] {
+            let asking = Asking {
+                workers,
+                ..Asking::default()
+            };
+            let asked = sandbox.answers(&robust, &model, &items, &asking).await;
+            match asked.unwrap().answers {
+                Ok(answers) => {
+                    assert!(forgiven);
+                    let answers: Vec<Vec<f32>> = answers.into_iter().map(Result::unwrap).collect();
+                    let empty: Vec<usize> = items
+                        .iter()
+                        .copied()
+                        .filter(|&at| answers[at].is_empty())
+                        .collect();
+                    assert_eq!(empty, old);
+                    let score = robust.score(&items, &answers, 1000);
+                    assert_eq!(score.metrics["unanswered"], 2.0);
+                    assert_eq!(score.evidence.len(), items.len());
+                }
+                // The first two are forgiven, so the third is the reason, whoever came to it.
+                Err(judgement) => {
+                    assert!(!forgiven);
+                    let reason = judgement.reason.unwrap();
+                    assert!(reason.starts_with("sample 150: "), "{reason}");
+                }
+            }
+        }
+    }
 }

@@ -65,6 +65,12 @@ pub trait Competition: Incentive {
     /// What one run may use.
     fn budget(&self) -> Budget;
 
+    /// On how many of so many samples a model may fail (by time, memory, a crash, an answer that is none) and still have a
+    /// score. Its answers there are empty.
+    fn forgives(&self, _samples: usize) -> usize {
+        0
+    }
+
     /// What computes the answers. It belongs to the rules: engines differ in the last bits of an answer.
     fn engine(&self) -> Engine {
         Engine::default()
@@ -93,7 +99,8 @@ pub trait Competition: Incentive {
         None
     }
 
-    /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`.
+    /// The score of a model of `bytes` bytes whose quantised answer to `items[i]` is `answers[i]`, which is empty where it
+    /// failed and that is forgiven ([`Competition::forgives`]).
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score;
 }
 

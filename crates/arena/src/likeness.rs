@@ -31,12 +31,15 @@ impl Portrait {
     /// Roots are taken of the answers, so that small probabilities count (Hellinger's distance). Square roots and sums in
     /// a fixed order are the same on every machine.
     pub fn new(answers: &[Vec<f32>], classes: &[usize], seed: Seed) -> Self {
-        let width = answers.first().map_or(0, Vec::len);
+        let width = answers.iter().map(Vec::len).max().unwrap_or(0);
         let mut rows: Vec<Vec<f64>> = answers
             .iter()
             .map(|answer| {
                 let root = |&value: &f32| f64::from(value).abs().sqrt().copysign(f64::from(value));
-                answer.iter().map(root).collect()
+                let mut row: Vec<f64> = answer.iter().map(root).collect();
+                // A missing answer says nothing, and all behind it keep their directions.
+                row.resize(width, 0.0);
+                row
             })
             .collect();
         let mut means: BTreeMap<usize, (f64, Vec<f64>)> = BTreeMap::new();

@@ -12,12 +12,13 @@ use agon_model::inference::{ENVIRONMENT, Engine};
 use agon_model::inspect::{Contract, Limits, RefusalKind, TensorContract};
 use agon_model::metrics;
 use agon_model::proto::ElementType;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -198,8 +199,9 @@ impl Sandbox {
     /// the model has none.
     ///
     /// The items are shared by the workers of `asking`; each has the competition's budget for itself. The model sees
-    /// one item at a time and keeps nothing from one to the next, so the answers do not depend on who asked. Of several
-    /// failures the one of the first item counts.
+    /// one item at a time and keeps nothing from one to the next, so the answers do not depend on who asked. It may fail on
+    /// as many items as the competition forgives, whose answers are empty then; of more failures the first one after
+    /// those counts.
     pub async fn answers(
         &self,
         competition: &Arc<dyn Competition>,
@@ -221,8 +223,9 @@ impl Sandbox {
             competition: competition.clone(),
             items: items.to_vec(),
             asking: asking.clone(),
+            forgiven: competition.forgives(items.len()),
             next: AtomicUsize::new(0),
-            failed: AtomicUsize::new(usize::MAX),
+            failures: Mutex::default(),
             done: AtomicUsize::new(0),
         });
         let model: Arc<[u8]> = model.into();
@@ -244,12 +247,16 @@ impl Sandbox {
             seconds: shares.iter().map(|share| share.seconds).sum(),
             weakness: shares.iter().find_map(|share| share.weakness),
         };
-        let failures = shares.iter_mut().filter_map(|share| share.failure.take());
-        if let Some((_, judgement)) = failures.min_by_key(|(position, _)| *position) {
+        let over = shares.iter_mut().find_map(|share| share.over.take());
+        let mut failures = std::mem::take(&mut *queue.failures());
+        let first = failures.keys().nth(queue.forgiven).copied();
+        if let Some(judgement) = over.or_else(|| failures.remove(&first?)) {
             asked.answers = Err(judgement);
             return Ok(asked);
         }
-        let mut answers: Vec<_> = shares.into_iter().flat_map(|share| share.answers).collect();
+        let forgiven = failures.into_keys().map(|at| (at, Ok(Vec::new())));
+        let given = shares.into_iter().flat_map(|share| share.answers);
+        let mut answers: Vec<_> = given.chain(forgiven).collect();
         answers.sort_unstable_by_key(|(position, _)| *position);
         if answers.len() != items.len() {
             return Err(SandboxError::Preparation);
@@ -321,10 +328,12 @@ struct Queue {
     competition: Arc<dyn Competition>,
     items: Vec<usize>,
     asking: Asking,
+    /// On how many items a model may fail.
+    forgiven: usize,
     /// The first position that nobody has taken.
     next: AtomicUsize,
-    /// The first position at which a worker failed; what comes after it need not be asked.
-    failed: AtomicUsize,
+    /// Where the model failed, and what that means.
+    failures: Mutex<BTreeMap<usize, Judgement>>,
     /// How many are done.
     done: AtomicUsize,
 }
@@ -335,8 +344,15 @@ impl Queue {
         (position < self.items.len() && self.wanted(position)).then_some(position)
     }
 
+    fn failures(&self) -> MutexGuard<'_, BTreeMap<usize, Judgement>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a position is asked: what comes after the first failure that is not forgiven need not be.
     fn wanted(&self, position: usize) -> bool {
-        position < self.failed.load(Ordering::Relaxed)
+        let failures = self.failures();
+        let end = failures.keys().nth(self.forgiven);
+        end.is_none_or(|&end| position < end)
     }
 }
 
@@ -349,8 +365,8 @@ struct Share {
     seconds: f64,
     /// By position.
     answers: Vec<(usize, Result<Vec<f32>, SampleError>)>,
-    /// Where the model failed (nowhere yet: while it was loaded) and what that means.
-    failure: Option<(Option<usize>, Judgement)>,
+    /// Why the model is not asked any more, whatever is forgiven: it could not be loaded, or its time is over.
+    over: Option<Judgement>,
 }
 
 /// One worker's share of a queue, from its start to its end.
@@ -368,31 +384,41 @@ async fn share(
         engine: queue.competition.engine(),
         library: sandbox.library.clone(),
     };
-    let mut worker = Worker::start(&sandbox.program, budget)?;
-    let (strength, engine) = worker.hello(&job, &sandbox.program).await?;
-    let mut share = Share {
-        engine,
+    let deadline = Instant::now() + budget.total;
+    let mut share = Share::default();
+    let mut prepared = None;
+    // A worker that fails on an item that is forgiven is followed by another.
+    loop {
+        let budget = Budget {
+            total: deadline.saturating_duration_since(Instant::now()),
+            ..budget.clone()
+        };
+        let mut worker = Worker::start(&sandbox.program, budget)?;
+        let (strength, engine) = worker.hello(&job, &sandbox.program).await?;
+        share.engine = engine;
         // Before the worker has seen a byte of the model.
-        weakness: sandbox.accept(&strength)?,
-        ..Share::default()
-    };
-    let mut position = None;
-    let asked = worker
-        .ask_all(&queue, &model, &mut position, &mut share)
-        .await;
-    share.seconds = worker.processor_seconds();
-    let judgement = match asked {
-        Ok(()) => return Ok(share),
-        Err(Stopped::Judged(judgement)) => judgement,
-        Err(Stopped::Late(reason)) => Judgement::failed(Outcome::TooSlow, reason),
-        Err(Stopped::Gone) => worker.post_mortem(job.memory_bytes).await,
-        Err(Stopped::Ours(error)) => return Err(error),
-    };
-    queue
-        .failed
-        .fetch_min(position.unwrap_or(0), Ordering::Relaxed);
-    share.failure = Some((position, judgement));
-    Ok(share)
+        share.weakness = sandbox.accept(&strength)?;
+        let mut position = None;
+        let asked = worker
+            .ask_all(&queue, &model, &mut prepared, &mut position, &mut share)
+            .await;
+        share.seconds += worker.processor_seconds();
+        let judgement = match asked {
+            Ok(()) => return Ok(share),
+            Err(Stopped::Judged(judgement)) => judgement,
+            Err(Stopped::Late(reason)) => Judgement::failed(Outcome::TooSlow, reason),
+            Err(Stopped::Gone) => worker.post_mortem(job.memory_bytes).await,
+            Err(Stopped::Ours(error)) => return Err(error),
+        };
+        let Some(at) = position.filter(|_| Instant::now() < deadline) else {
+            share.over = Some(judgement);
+            return Ok(share);
+        };
+        queue.failures().insert(at, judgement);
+        if !queue.wanted(at) {
+            return Ok(share);
+        }
+    }
 }
 
 /// Whether declared inputs are as many, and of such sizes, as the contract allows.
@@ -500,11 +526,13 @@ impl Worker {
         }
     }
 
-    /// Load the model and ask it what is left in the queue. `position` is where it stands, from the first item on.
+    /// Load the model and ask it what is left in the queue. `prepared` is what a worker before it was to be asked;
+    /// `position` is where it stands, from the first item on.
     async fn ask_all(
         &mut self,
         queue: &Arc<Queue>,
         model: &[u8],
+        prepared: &mut Option<Ahead>,
         position: &mut Option<usize>,
         share: &mut Share,
     ) -> Result<(), Stopped> {
@@ -532,8 +560,17 @@ impl Worker {
         }
         let output = contract.output;
         let values = output.dims.iter().map(|sizes| *sizes.start()).product();
-        let mut prepared = prepare(queue.clone(), declared);
-        while let Some((at, inputs)) = prepared.recv().await {
+        let ahead = prepared.get_or_insert_with(|| Ahead {
+            inputs: prepare(queue.clone(), declared.clone()),
+            declared: declared.clone(),
+        });
+        if ahead.declared != declared {
+            return Err(Stopped::Judged(Judgement::failed(
+                Outcome::Crashed,
+                "it declared other inputs than before",
+            )));
+        }
+        while let Some((at, inputs)) = ahead.inputs.recv().await {
             if !queue.wanted(at) {
                 break;
             }
@@ -657,6 +694,12 @@ impl Worker {
             }
         }
     }
+}
+
+/// Inputs that are prepared ahead, for what the model declared.
+struct Ahead {
+    inputs: mpsc::Receiver<Prepared>,
+    declared: Vec<Vec<Option<usize>>>,
 }
 
 /// The position and the encoded inputs of an item.

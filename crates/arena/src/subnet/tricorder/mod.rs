@@ -62,6 +62,9 @@ pub const COMPUTE: Compute = Compute {
 /// Largest height and width a model may declare.
 const MAX_SIDE: usize = 1024;
 
+/// With robust rules a model may fail on one of so many samples.
+const FORGIVEN: usize = 100;
+
 /// The competition over one set of judging records.
 pub struct Tricorder {
     records: Vec<Record>,
@@ -155,6 +158,14 @@ impl Competition for Tricorder {
         self.budget.clone()
     }
 
+    fn forgives(&self, samples: usize) -> usize {
+        match self.scoring {
+            Scoring::Original => 0,
+            // So few that a copy cannot hide its likeness behind them.
+            Scoring::Robust => samples / FORGIVEN,
+        }
+    }
+
     fn engine(&self) -> Engine {
         self.engine
     }
@@ -210,15 +221,23 @@ impl Competition for Tricorder {
 
     fn score(&self, items: &[usize], answers: &[Vec<f32>], bytes: u64) -> Score {
         let labels: Vec<usize> = items.iter().map(|&item| self.class(item)).collect();
+        // Where there is no answer, it is a wrong one.
+        let wrong = |label: usize| (label + 1) % CLASSES;
         let predictions: Vec<usize> = answers
             .iter()
-            .map(|answer| metrics::argmax(answer).unwrap_or(0))
+            .zip(&labels)
+            .map(|(answer, &label)| metrics::argmax(answer).unwrap_or(wrong(label)))
             .collect();
         let mut score = match self.scoring {
             Scoring::Original => score(&labels, &predictions, bytes),
             Scoring::Robust => robust_score(&labels, &predictions, bytes),
         };
         score.evidence = evidence(&labels, &predictions);
+        let unanswered = answers.iter().filter(|answer| answer.is_empty()).count();
+        if unanswered > 0 {
+            let unanswered = unanswered as f64;
+            score.metrics.insert("unanswered".to_owned(), unanswered);
+        }
         score
     }
 }
