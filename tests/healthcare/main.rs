@@ -228,6 +228,8 @@ fn a_miner_commits_what_it_trains_and_a_validator_pays_it() {
         "--rounds",
         "1",
     ];
+    // The first round must know the last model.
+    runtime.block_on(chain.next_epoch());
     let told = place.json(&[&validate[..], &judging, &network].concat());
     let ledger = told["ledger"].as_str().unwrap();
     let board = place.json(&["board", "--ledger", ledger, "--json"]);
