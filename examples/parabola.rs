@@ -20,7 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The competition: it needs no data, an item is a number of sixteenths.
-pub struct Parabola;
+pub struct Parabola {
+    /// How many models a round judges.
+    pub seats: usize,
+}
 
 fn x(item: usize) -> f32 {
     item as f32 / 16.0 - 1.0
@@ -58,6 +61,9 @@ impl Competition for Parabola {
             sample,
             total,
         }
+    }
+    fn seats(&self) -> usize {
+        self.seats
     }
     fn draw(&self, seed: Seed) -> Vec<usize> {
         let mut stream = seed.stream();
@@ -118,9 +124,10 @@ fn main() -> anyhow::Result<()> {
 #[allow(dead_code, reason = "the test judges on a chain")]
 async fn judge() -> anyhow::Result<()> {
     let sandbox = Sandbox::new(std::env::current_exe()?);
-    let items = Parabola.draw(Seed([7; 32]));
+    let parabola = Arc::new(Parabola { seats: 256 });
+    let items = parabola.draw(Seed([7; 32]));
     for (name, model) in submissions() {
-        let judged = sandbox.judge(Arc::new(Parabola), &model, &items).await?;
+        let judged = sandbox.judge(parabola.clone(), &model, &items).await?;
         let judgement = judged.judgement;
         let (outcome, score) = (
             judgement.outcome.as_str(),

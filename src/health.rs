@@ -281,6 +281,7 @@ fn is_work(event: &Event) -> bool {
         | Event::Published { .. }
         | Event::SandboxDegraded { .. }
         | Event::RoundOpened(_)
+        | Event::RoundFull { .. }
         | Event::Evaluated(_)
         | Event::WeightsSigned { .. } => true,
         _ => false,

@@ -120,6 +120,10 @@ impl Talk {
             }
             Event::Waiting { what } => format!("waits for {what}"),
             Event::SandboxDegraded { reason } => format!("WARNING: weak sandbox: {reason}"),
+            Event::RoundFull { round, waiting } => format!(
+                "round {round} is full: {} submissions wait for a later one",
+                waiting.len()
+            ),
             Event::RoundOpened(round) => {
                 let about = round.agenda.as_ref();
                 let about = about.map_or(String::new(), |agenda| format!("; {agenda}"));

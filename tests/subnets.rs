@@ -25,28 +25,54 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_example_of_a_competition_pays_who_it_should() {
-    let place = tempfile::tempdir().unwrap();
+/// A chain on which everybody has committed what the example submits, and how that is judged.
+async fn parabola(store: &Path) -> (Chain, impl Fn(usize) -> Task) {
     let submissions = parabola::submissions();
     let names = submissions.each_ref().map(|(name, _)| *name);
     let chain = Chain::new(&names).await;
-    let store = Arc::new(LocalStore::open(place.path().join("store")).unwrap());
+    let store = Arc::new(LocalStore::open(store).unwrap());
     for (name, model) in &submissions {
         let digest = Digest(store.put(model).unwrap());
         chain.commit(name, "parabola", store.clone(), digest).await;
     }
-    let task = Task::Models(Models {
-        competition: Arc::new(parabola::Parabola),
-        store: Fetch::local(store),
-        sandbox: Sandbox::new(common::AGON.into()),
-        at_once: NonZeroUsize::MIN,
-    });
+    let task = move |seats| {
+        Task::Models(Models {
+            competition: Arc::new(parabola::Parabola { seats }),
+            store: Fetch::local(store.clone()),
+            sandbox: Sandbox::new(common::AGON.into()),
+            at_once: NonZeroUsize::MIN,
+        })
+    };
+    (chain, task)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_round_judges_who_earns_and_who_has_waited_longest() {
+    let place = tempfile::tempdir().unwrap();
+    let (chain, task) = parabola(&place.path().join("store")).await;
     let ledger = place.path().join("validator");
+    for (round, judged) in [
+        (1, ["exact", "near"]),
+        (2, ["copier", "exact"]),
+        (3, ["broken", "exact"]),
+        (4, ["exact", "near"]),
+    ] {
+        let (rows, weights) = chain.judge_until(round, &ledger, "parabola", task(2)).await;
+        assert!(rows.keys().eq(judged), "round {round}: {:?}", rows.keys());
+        assert!(weights.contains_key("exact"), "round {round}: {weights:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_a_competition_pays_who_it_should() {
+    let place = tempfile::tempdir().unwrap();
+    let (chain, task) = parabola(&place.path().join("store")).await;
+    let (task, ledger) = (task(256), place.path().join("validator"));
     let (rows, weights) = chain.round(&ledger, "parabola", task).await;
     assert_eq!(rows["exact"].score, 1.0);
     assert!(rows["near"].score < 1.0);

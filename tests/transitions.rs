@@ -23,7 +23,7 @@ const NAME: &str = "parabola";
 
 fn task(store: &Arc<LocalStore>) -> Task {
     Task::Models(Models {
-        competition: Arc::new(parabola::Parabola),
+        competition: Arc::new(parabola::Parabola { seats: 256 }),
         store: Fetch::local(store.clone()),
         sandbox: Sandbox::new(common::AGON.into()),
         at_once: NonZeroUsize::new(2).unwrap(),

@@ -158,6 +158,17 @@ impl Chain {
         name: &str,
         task: Task,
     ) -> (BTreeMap<String, Evaluation>, BTreeMap<String, u16>) {
+        self.judge_until(1, directory, name, task).await
+    }
+
+    /// The same up to a later round, whose rows and weights are told.
+    pub async fn judge_until(
+        &self,
+        last: u64,
+        directory: &Path,
+        name: &str,
+        task: Task,
+    ) -> (BTreeMap<String, Evaluation>, BTreeMap<String, u16>) {
         // The first round must know everybody.
         self.next_epoch().await;
         let genesis = self.client.genesis_hash().0;
@@ -173,14 +184,14 @@ impl Chain {
             events: silent(),
         };
         let mut validator = Validator::new(setup, ledger);
-        validator.run(Some(1), || {}).await.unwrap();
+        validator.run(Some(last), || {}).await.unwrap();
         let names: BTreeMap<_, _> = self
             .names
             .iter()
             .map(|name| (key(name).account(), name.clone()))
             .collect();
         let records = validator.ledger().records();
-        let rows = records.evaluations(1).await.unwrap();
+        let rows = records.evaluations(last).await.unwrap();
         let (_, progress) = records.last_round().await.unwrap().unwrap();
         let weights = progress.signed.map(|(weights, _)| weights);
         let weights = weights.unwrap_or_default().into_iter();

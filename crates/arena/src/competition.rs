@@ -45,6 +45,9 @@ pub struct SampleError {
     pub reason: String,
 }
 
+/// Models a round judges unless a competition says otherwise: as many as the public chain has neurons in a subnet.
+const SEATS: usize = 256;
+
 /// A model competition: what is asked, and what the answers are worth.
 ///
 /// Implementations are pure: equal arguments give equal results on every machine.
@@ -64,6 +67,12 @@ pub trait Competition: Incentive {
 
     /// What one run may use.
     fn budget(&self) -> Budget;
+
+    /// How many models a round judges. Where more are committed, half of the seats are kept for those that earn, the best
+    /// first; the others wait their turn.
+    fn seats(&self) -> usize {
+        SEATS
+    }
 
     /// On how many of so many samples a model may fail (by time, memory, a crash, an answer that is none) and still have a
     /// score. Its answers there are empty.

@@ -120,6 +120,13 @@ pub enum Event {
     },
     /// A round's cut-off and sample are fixed.
     RoundOpened(Round),
+    /// More is committed than a round judges, and these wait for a later one.
+    RoundFull {
+        /// The round.
+        round: u64,
+        /// Whose submissions wait.
+        waiting: Vec<AccountId>,
+    },
     /// A submission was judged, refused or found to be a copy.
     Evaluated(Evaluation),
     /// A weight transaction is signed and about to be sent; kept so that it can be sent again.

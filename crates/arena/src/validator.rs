@@ -7,6 +7,7 @@
 mod models;
 mod peers;
 mod released;
+mod seats;
 
 pub use models::Models;
 pub use peers::Peers;
@@ -106,6 +107,8 @@ struct Bench<'a> {
     stake_limit: Option<u64>,
     /// The seed of the round's sample.
     seed: Seed,
+    /// Where seeds come from.
+    source: SampleSource,
     /// Whether a weak sandbox was told.
     degraded: &'a mut bool,
 }
@@ -404,6 +407,7 @@ impl Validator {
             netuid: *netuid,
             stake_limit: *stake_limit,
             seed: sample_source.seed(name, round.number, &round.seed_hash.0),
+            source: *sample_source,
             degraded: &mut self.degraded,
         };
         match task {

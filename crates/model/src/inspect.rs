@@ -1,7 +1,12 @@
 //! Reading a file from a stranger: what is refused, and why, before anything runs.
 //!
 //! Inspection answers with a reason that the author can act on. It does not bound what a graph costs to run: sizes
-//! that depend on the data are only known then, so models run in a sandbox with limits on memory and time.
+//! that depend on the data are only known then, so models run in a sandbox with limits on memory and time. What costs too much
+//! by the shapes that can be read is refused here, the same on every machine.
+
+mod work;
+
+pub use work::multiply_adds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -37,6 +42,8 @@ pub struct Limits {
     pub rank: usize,
     /// Inputs, and outputs.
     pub values: usize,
+    /// Multiplications with an addition in one run, as far as shapes tell.
+    pub multiply_adds: u64,
 }
 
 impl Default for Limits {
@@ -49,6 +56,8 @@ impl Default for Limits {
             tensor_elements: 1 << 27,
             rank: 8,
             values: 16,
+            // Three times an EfficientNet-B7 at 600x600; what takes minutes for one image.
+            multiply_adds: 100_000_000_000,
         }
     }
 }
@@ -264,6 +273,35 @@ pub fn check_contract(model: &Model, contract: &Contract) -> Result<(), Refusal>
         return Err(Refusal::new(RefusalKind::WrongOutputs, reason));
     }
     Ok(())
+}
+
+/// Checks that one run of a model is not too much work. What it leaves open of its inputs is taken to be as small as the task
+/// supplies it.
+///
+/// # Errors
+/// [`RefusalKind::TooLarge`].
+pub fn check_work(model: &Model, contract: &Contract, limits: &Limits) -> Result<(), Refusal> {
+    let inputs = model.inputs();
+    let sizes = inputs
+        .iter()
+        .zip(&contract.inputs)
+        .map(|(input, expected)| {
+            let dims = input.dims.iter().zip(&expected.dims);
+            let size = |(dim, range): (&Dim, &RangeInclusive<usize>)| match dim {
+                Dim::Fixed(size) => *size,
+                Dim::Named(_) => *range.start(),
+            };
+            dims.map(size).collect()
+        });
+    let work = multiply_adds(model, &sizes.collect::<Vec<_>>());
+    if work <= limits.multiply_adds {
+        return Ok(());
+    }
+    let (work, limit) = (work as f64 / 1e9, limits.multiply_adds as f64 / 1e9);
+    let reason = format!(
+        "one run takes at least {work:.1} billion multiplications and additions; at most {limit:.1} are allowed"
+    );
+    Err(Refusal::new(RefusalKind::TooLarge, reason))
 }
 
 fn fits(value: &ValueSpec, expected: &TensorContract) -> bool {

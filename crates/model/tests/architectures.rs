@@ -6,7 +6,7 @@ use agon_model::architecture::{
 };
 use agon_model::builder::BuildError;
 use agon_model::inference::{Session, Tensor};
-use agon_model::inspect::{Limits, inspect};
+use agon_model::inspect::{Limits, inspect, multiply_adds};
 use agon_model::{Dim, Model};
 
 fn small() -> TricorderOptions {
@@ -271,5 +271,40 @@ fn the_chest_networks_take_the_size_that_is_judged() {
         assert_eq!(image.dims, [batch(), Dim::Fixed(3), side.clone(), side]);
         let [output] = built.outputs().try_into().unwrap();
         assert_eq!(output.dims, [batch(), Dim::Fixed(14)]);
+    }
+}
+
+#[test]
+fn the_work_of_a_network_is_the_published_one() {
+    // Of the networks without their classifiers, which are small: Simonyan and Zisserman, He et al. as torchvision has it,
+    // Tan and Le, Howard et al.
+    let published = [
+        (ChestModel::Vgg, 15.347e9),
+        (ChestModel::Res, 4.087e9),
+        (ChestModel::Efficient, 0.385e9),
+        (ChestModel::Mobile, 0.568e9),
+    ];
+    for (network, published) in published {
+        let model = network.build(&ChestOptions::default()).unwrap();
+        let work = multiply_adds(&model, &[vec![1, 3, 224, 224]]) as f64;
+        let ratio = work / published;
+        assert!(
+            (0.99..1.01).contains(&ratio),
+            "{network:?}: {work} is {ratio} of it"
+        );
+        let twice = multiply_adds(&model, &[vec![2, 3, 224, 224]]) as f64;
+        assert!(
+            (1.99..2.01).contains(&(twice / work)),
+            "{network:?}: {twice}"
+        );
+    }
+    // The whole of it is followed, attention included: nothing behind the trunk is lost.
+    for name in ["balanced", "agon-small"] {
+        let model = tricorder(name, &TricorderOptions::default()).unwrap();
+        let work = multiply_adds(&model, &[vec![1, 3, 512, 512], vec![1, 3]]);
+        assert!(
+            (1_900_000_000..4_000_000_000).contains(&work),
+            "{name}: {work}"
+        );
     }
 }

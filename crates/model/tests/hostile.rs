@@ -2,8 +2,10 @@
 
 use agon_model::builder::GraphBuilder;
 use agon_model::inspect::{
-    Contract, Limits, Refusal, RefusalKind, TensorContract, check_contract, check_size, inspect,
+    Contract, Limits, Refusal, RefusalKind, TensorContract, check_contract, check_size, check_work,
+    inspect, multiply_adds,
 };
+use agon_model::operators::ALLOWED;
 use agon_model::proto::{
     AttributeProto, ElementType, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto,
@@ -350,6 +352,29 @@ fn too_many_parts_are_refused() {
 }
 
 #[test]
+fn too_much_work_is_refused_before_it_is_done() {
+    let number = |size: usize| TensorContract {
+        element_type: ElementType::Float,
+        dims: vec![1..=1, size..=size],
+    };
+    let contract = Contract {
+        inputs: vec![number(4)],
+        required_inputs: 1,
+        output: number(3),
+    };
+    // One row of four values to three classes; the open batch is as small as the task supplies it.
+    let model = classifier();
+    let limits = |multiply_adds| Limits {
+        multiply_adds,
+        ..Limits::default()
+    };
+    check_work(&model, &contract, &limits(12)).unwrap();
+    let refusal = check_work(&model, &contract, &limits(11)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::TooLarge);
+    assert!(refusal.reason.contains("multiplications"), "{refusal}");
+}
+
+#[test]
 fn a_reason_is_short_whatever_the_file_says() {
     let refusal = after(|proto| proto.graph.node[0].op_type = "X".repeat(1 << 20));
     assert_eq!(refusal.kind, RefusalKind::ForbiddenOperator);
@@ -436,6 +461,68 @@ proptest! {
             // What is accepted is accepted again after it was written anew.
             let again = inspect(&inspection.model.to_bytes(), &Limits::default()).unwrap();
             prop_assert_eq!(again.model.to_bytes(), inspection.model.to_bytes());
+            multiply_adds(&inspection.model, &[vec![3, 4]]);
         }
     }
+
+    #[test]
+    fn the_work_of_any_graph_is_counted_without_a_panic(
+        nodes in proptest::collection::vec(
+            (
+                any::<prop::sample::Index>(),
+                proptest::collection::vec(0usize..12, 0..4),
+                proptest::collection::vec((any::<prop::sample::Index>(), -2i64..5), 0..3),
+            ),
+            1..12,
+        ),
+        constant in proptest::collection::vec(prop_oneof![-2i64..5, any::<i64>()], 0..4),
+        input in proptest::collection::vec(prop_oneof![0usize..9, any::<usize>()], 0..5),
+    ) {
+        let mut model = classifier();
+        let graph = &mut model.proto_mut().graph;
+        graph.initializer.push(TensorProto::from_i64("0", &[constant.len()], &constant));
+        graph.initializer.push(TensorProto::from_f32("1", &[2, 3, 1, 1], &[1.5; 6]));
+        graph.node = nodes
+            .into_iter()
+            .enumerate()
+            .map(|(number, (operator, inputs, attributes))| NodeProto {
+                op_type: operator.get(ALLOWED).to_string(),
+                // Among them the input, the weights, and what no node has given.
+                input: inputs
+                    .into_iter()
+                    .map(|input| if input == 11 { "input".into() } else { input.to_string() })
+                    .collect(),
+                output: vec![(number + 2).to_string()],
+                attribute: attributes
+                    .into_iter()
+                    .map(|(name, value)| {
+                        let name = name.get(&ATTRIBUTES);
+                        let mut attribute = AttributeProto::from_ints(name, &[value; 4]);
+                        attribute.i = Some(value);
+                        attribute
+                    })
+                    .collect(),
+                ..NodeProto::default()
+            })
+            .collect();
+        multiply_adds(&model, &[input]);
+    }
 }
+
+/// Attributes that sizes depend on.
+const ATTRIBUTES: [&str; 14] = [
+    "axis",
+    "axes",
+    "strides",
+    "pads",
+    "dilations",
+    "kernel_shape",
+    "group",
+    "perm",
+    "keepdims",
+    "split",
+    "ceil_mode",
+    "output_padding",
+    "blocksize",
+    "hidden_size",
+];

@@ -8,7 +8,8 @@ use crate::seed::SampleSource;
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What one ledger file may hold several of.
@@ -247,6 +248,31 @@ impl Records {
             Some(digest) => self.owner(committed, digest, None).await,
             None => Ok(None),
         }
+    }
+
+    /// In which round before `round` each hotkey was judged last.
+    pub(crate) async fn last_judged(
+        &self,
+        round: u64,
+    ) -> Result<BTreeMap<AccountId, u64>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT hotkey, MAX(round) FROM evaluations WHERE genesis = ? AND competition = ? AND round < ? GROUP BY hotkey",
+        )
+        .bind(&self.genesis)
+        .bind(&self.competition)
+        .bind(round as i64)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|source| self.database(source))?;
+        let read = |row: &SqliteRow| {
+            let hotkey: String = row.try_get(0).map_err(|source| self.database(source))?;
+            let last: i64 = row.try_get(1).map_err(|source| self.database(source))?;
+            let hotkey = hotkey
+                .parse()
+                .map_err(|_| self.unreadable(Unreadable::Value(format!("hotkey {hotkey}"))))?;
+            Ok((hotkey, last as u64))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// A hotkey's evaluations in its last `count` rounds, oldest first.

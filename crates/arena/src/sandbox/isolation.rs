@@ -31,7 +31,7 @@ impl Strength {
                 "this kernel takes no system-call list (seccomp): Landlock alone guards files and connections, and a model can reach every other part of the kernel",
             ),
             (false, false) => Some(
-                "this kernel has neither Landlock nor takes a system-call list (seccomp): only memory, processor time and the number of open files are limited",
+                "this kernel has neither Landlock nor takes a system-call list (seccomp): only memory, processor time, the number of open files and, unless you are root, of processes are limited",
             ),
         }
     }
@@ -70,6 +70,16 @@ pub fn isolate(memory_bytes: u64, processor_seconds: u64) -> io::Result<Strength
         landlock,
         system_calls: allow_listed_system_calls().is_ok(),
     })
+}
+
+/// Start no process and no thread any more, where no list of system calls says so: for when the engine has its own. It does
+/// not hold for root, whom the kernel counts no processes for.
+pub fn forbid_processes() -> io::Result<()> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    Ok(setrlimit(Resource::Nproc, none)?)
 }
 
 fn deny_files_and_network() -> bool {

@@ -3,12 +3,13 @@
 use super::WORKER_ARGUMENT;
 use super::isolation::Strength;
 use super::protocol::{
-    Hello, Job, Loaded, MAX_ANSWER, MAX_TEXT, OUT_OF_MEMORY, decode_answer, encode, encode_tensors,
+    Hello, Job, Loaded, MAX_ANSWER, MAX_TEXT, OUT_OF_MEMORY, decode_answer, encode, encode_shapes,
+    values,
 };
 use crate::competition::{Budget, Competition, Judgement, SampleError};
 use crate::ledger::Outcome;
 use agon_model::digest::Digest;
-use agon_model::inference::{ENVIRONMENT, Engine};
+use agon_model::inference::{ENVIRONMENT, Engine, Tensor};
 use agon_model::inspect::{Contract, Limits, RefusalKind, TensorContract};
 use agon_model::metrics;
 use agon_model::proto::ElementType;
@@ -559,7 +560,7 @@ impl Worker {
             )));
         }
         let output = contract.output;
-        let values = output.dims.iter().map(|sizes| *sizes.start()).product();
+        let expected = output.dims.iter().map(|sizes| *sizes.start()).product();
         let ahead = prepared.get_or_insert_with(|| Ahead {
             inputs: prepare(queue.clone(), declared.clone()),
             declared: declared.clone(),
@@ -576,7 +577,7 @@ impl Worker {
             }
             *position = Some(at);
             let answer = match inputs {
-                Ok(inputs) => Ok(accept(self.ask(&inputs).await?, values, at)?),
+                Ok(inputs) => Ok(accept(self.ask(&inputs).await?, expected, at)?),
                 Err(error) if queue.asking.skip_unreadable => Err(error),
                 Err(error) => return Err(Stopped::Ours(error.into())),
             };
@@ -587,10 +588,15 @@ impl Worker {
         Ok(())
     }
 
-    async fn ask(&mut self, inputs: &[u8]) -> Result<Vec<u8>, Stopped> {
+    async fn ask(&mut self, inputs: &[Tensor]) -> Result<Vec<u8>, Stopped> {
         let slow = "a sample took too long";
         let until = self.until(self.budget.sample);
-        self.write(inputs, until, slow).await?;
+        let shapes =
+            encode_shapes(inputs).map_err(|error| Stopped::Ours(SandboxError::Protocol(error)))?;
+        self.write(&shapes, until, slow).await?;
+        for tensor in inputs {
+            self.write_all(values(tensor), until, slow).await?;
+        }
         self.read(MAX_ANSWER, until, slow).await
     }
 
@@ -621,12 +627,17 @@ impl Worker {
         late: &'static str,
     ) -> Result<(), Stopped> {
         let length = (bytes.len() as u32).to_le_bytes();
-        let write = async {
-            self.input.write_all(&length).await?;
-            self.input.write_all(bytes).await?;
-            self.input.flush().await
-        };
-        match timeout_at(until, write).await {
+        self.write_all(&length, until, late).await?;
+        self.write_all(bytes, until, late).await
+    }
+
+    async fn write_all(
+        &mut self,
+        bytes: &[u8],
+        until: Instant,
+        late: &'static str,
+    ) -> Result<(), Stopped> {
+        match timeout_at(until, self.input.write_all(bytes)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Stopped::Gone),
             Err(_) => Err(Stopped::Late(late)),
@@ -702,8 +713,8 @@ struct Ahead {
     declared: Vec<Vec<Option<usize>>>,
 }
 
-/// The position and the encoded inputs of an item.
-type Prepared = (usize, Result<Vec<u8>, SampleError>);
+/// The position and the inputs of an item.
+type Prepared = (usize, Result<Vec<Tensor>, SampleError>);
 
 /// Prepare the inputs of what is left in the queue on a thread of its own, a few ahead.
 fn prepare(queue: Arc<Queue>, declared: Vec<Vec<Option<usize>>>) -> mpsc::Receiver<Prepared> {
@@ -711,8 +722,7 @@ fn prepare(queue: Arc<Queue>, declared: Vec<Vec<Option<usize>>>) -> mpsc::Receiv
     tokio::task::spawn_blocking(move || {
         while let Some(position) = queue.take() {
             let inputs = queue.competition.inputs(queue.items[position], &declared);
-            let encoded = inputs.map(|tensors| encode_tensors(&tensors));
-            if sender.blocking_send((position, encoded)).is_err() {
+            if sender.blocking_send((position, inputs)).is_err() {
                 return;
             }
         }

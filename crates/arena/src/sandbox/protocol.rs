@@ -1,6 +1,8 @@
 //! What parent and child say to each other: length-prefixed frames, little endian.
 //!
-//! Parent to child: a [`Job`] (JSON), the model, then the inputs of one sample after another.
+//! Parent to child: a [`Job`] (JSON), the model, then the inputs of one sample after another, each a frame that says their
+//! shapes and then, unframed, their values as the machine holds them: an image is megabytes, and is copied once into the pipe
+//! and once out of it.
 //! Child to parent: a [`Hello`] (JSON), a [`Loaded`] (JSON), then one answer for each sample.
 
 use super::isolation::Strength;
@@ -18,6 +20,8 @@ pub const MAX_TEXT: usize = 64 << 10;
 pub const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "std::bad_alloc"];
 /// Longest answer the parent reads from a child.
 pub const MAX_ANSWER: usize = 1 << 20;
+/// Most values of a sample's inputs: an image of 1024x1024 and some numbers fit many times.
+const MAX_VALUES: usize = 16 << 20;
 
 /// What the child is to do, and with how much.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,48 +97,44 @@ pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(message)?)
 }
 
-/// Tensors as bytes: how many, then for each its rank, dimensions and values.
-pub fn encode_tensors(tensors: &[Tensor]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let number = |n: usize, bytes: &mut Vec<u8>| bytes.extend((n as u32).to_le_bytes());
-    number(tensors.len(), &mut bytes);
-    for tensor in tensors {
-        number(tensor.shape.len(), &mut bytes);
-        for &dimension in &tensor.shape {
-            number(dimension, &mut bytes);
-        }
-        let start = bytes.len();
-        bytes.resize(start + 4 * tensor.data.len(), 0);
-        let places = bytes[start..].chunks_exact_mut(4);
-        for (place, value) in places.zip(&tensor.data) {
-            place.copy_from_slice(&value.to_le_bytes());
-        }
-    }
-    bytes
+/// The frame that announces inputs.
+pub fn encode_shapes(inputs: &[Tensor]) -> io::Result<Vec<u8>> {
+    let shapes: Vec<&[usize]> = inputs.iter().map(|tensor| &tensor.shape[..]).collect();
+    encode(&shapes)
 }
 
-/// The tensors of [`encode_tensors`], or nothing if the bytes are not of that form.
-pub fn decode_tensors(bytes: &[u8]) -> Option<Vec<Tensor>> {
-    let mut rest = bytes;
-    let count = take_number(&mut rest)?;
-    let mut tensors = Vec::new();
-    for _ in 0..count {
-        let rank = take_number(&mut rest)?;
-        let shape = (0..rank)
-            .map(|_| take_number(&mut rest))
-            .collect::<Option<Vec<usize>>>()?;
-        let values = shape
-            .iter()
-            .try_fold(1usize, |product, &dimension| product.checked_mul(dimension))?;
-        let data;
-        (data, rest) = rest.split_at_checked(values.checked_mul(4)?)?;
-        let data = data
-            .chunks_exact(4)
-            .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))
-            .collect();
-        tensors.push(Tensor { shape, data });
+/// The values of a tensor as they follow that frame.
+pub fn values(tensor: &Tensor) -> &[u8] {
+    bytemuck::cast_slice(&tensor.data)
+}
+
+/// Read the inputs of a sample into those of the one before, whose memory is used again.
+///
+/// # Errors
+/// Also when they are not of that form or too many.
+pub fn read_inputs(from: &mut impl Read, inputs: &mut Vec<Tensor>) -> io::Result<()> {
+    let shapes: Vec<Vec<usize>> = serde_json::from_slice(&read_frame(from, MAX_TEXT)?)?;
+    let sizes = shapes.iter().map(|shape| {
+        let mut dimensions = shape.iter();
+        dimensions.try_fold(1usize, |product, &dimension| product.checked_mul(dimension))
+    });
+    let sizes: Option<Vec<usize>> = sizes.collect();
+    let fits = |sizes: &Vec<usize>| {
+        let mut each = sizes.iter();
+        each.try_fold(0usize, |sum, &size| sum.checked_add(size)) <= Some(MAX_VALUES)
+    };
+    let sizes = sizes.filter(fits);
+    let sizes = sizes.ok_or_else(|| io::Error::other("inputs too large"))?;
+    inputs.resize_with(shapes.len(), || Tensor {
+        shape: Vec::new(),
+        data: Vec::new(),
+    });
+    for ((tensor, shape), size) in inputs.iter_mut().zip(shapes).zip(sizes) {
+        tensor.shape = shape;
+        tensor.data.resize(size, 0.0);
+        from.read_exact(bytemuck::cast_slice_mut(&mut tensor.data))?;
     }
-    rest.is_empty().then_some(tensors)
+    Ok(())
 }
 
 fn take_number(rest: &mut &[u8]) -> Option<usize> {
@@ -143,12 +143,15 @@ fn take_number(rest: &mut &[u8]) -> Option<usize> {
     Some(u32::from_le_bytes(*number) as usize)
 }
 
-/// An answer as bytes: 0 and a tensor, or 1 and a text.
+/// An answer as bytes: 0 and a tensor's rank, dimensions and values, or 1 and a text.
 pub fn encode_answer(answer: &Answer) -> Vec<u8> {
     match answer {
         Ok(tensor) => {
             let mut bytes = vec![0];
-            bytes.extend(encode_tensors(std::slice::from_ref(tensor)));
+            bytes.extend((tensor.shape.len() as u32).to_le_bytes());
+            let dimensions = tensor.shape.iter();
+            bytes.extend(dimensions.flat_map(|&dimension| (dimension as u32).to_le_bytes()));
+            bytes.extend(tensor.data.iter().flat_map(|value| value.to_le_bytes()));
             bytes
         }
         Err(reason) => {
@@ -163,8 +166,23 @@ pub fn encode_answer(answer: &Answer) -> Vec<u8> {
 pub fn decode_answer(bytes: &[u8]) -> Option<Answer> {
     match bytes.split_first()? {
         (0, tensor) => {
-            let [tensor] = decode_tensors(tensor)?.try_into().ok()?;
-            Some(Ok(tensor))
+            let mut rest = tensor;
+            let rank = take_number(&mut rest)?;
+            let shape = (0..rank)
+                .map(|_| take_number(&mut rest))
+                .collect::<Option<Vec<usize>>>()?;
+            let values = shape
+                .iter()
+                .try_fold(1usize, |product, &dimension| product.checked_mul(dimension))?;
+            let (values_given, odd) = rest.as_chunks();
+            let data = values_given.iter().copied().map(f32::from_le_bytes);
+            let whole = odd.is_empty() && values_given.len() == values;
+            whole.then(|| {
+                Ok(Tensor {
+                    shape,
+                    data: data.collect(),
+                })
+            })
         }
         (1, reason) => Some(Err(String::from_utf8_lossy(reason).into_owned())),
         _ => None,
@@ -178,22 +196,44 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tensors_survive_the_round_trip(shapes in prop::collection::vec(prop::collection::vec(0usize..4, 0..4), 0..4)) {
-            let tensors: Vec<Tensor> = shapes.into_iter().map(|shape| {
-                let values = shape.iter().product::<usize>();
-                Tensor { shape, data: (0..values).map(|i| i as f32).collect() }
-            }).collect();
-            let back = decode_tensors(&encode_tensors(&tensors)).unwrap();
-            prop_assert_eq!(back.len(), tensors.len());
-            for (a, b) in back.iter().zip(&tensors) {
-                prop_assert_eq!(&a.shape, &b.shape);
-                prop_assert_eq!(&a.data, &b.data);
+        fn tensors_survive_the_round_trip(samples in prop::collection::vec(prop::collection::vec(prop::collection::vec(0usize..4, 0..4), 0..4), 0..4)) {
+            let mut back = Vec::new();
+            for (number, shapes) in samples.into_iter().enumerate() {
+                let tensors: Vec<Tensor> = shapes.into_iter().map(|shape| {
+                    let values = shape.iter().product::<usize>();
+                    Tensor { shape, data: (0..values).map(|i| (i + number) as f32).collect() }
+                }).collect();
+                let mut sent = Vec::new();
+                write_frame(&mut sent, &encode_shapes(&tensors).unwrap()).unwrap();
+                tensors.iter().for_each(|tensor| sent.extend(values(tensor)));
+                let mut rest = &sent[..];
+                read_inputs(&mut rest, &mut back).unwrap();
+                prop_assert!(rest.is_empty());
+                prop_assert_eq!(&back, &tensors);
+                if let Some(tensor) = tensors.into_iter().next() {
+                    let answer = Ok(tensor);
+                    prop_assert_eq!(decode_answer(&encode_answer(&answer)), Some(answer));
+                }
             }
         }
 
         #[test]
         fn a_child_may_answer_anything(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_answer(&bytes);
+        }
+    }
+
+    #[test]
+    fn inputs_past_their_limit_are_not_read() {
+        for shapes in [
+            vec![vec![MAX_VALUES], vec![1]],
+            vec![vec![usize::MAX, 2]],
+            vec![vec![usize::MAX], vec![1]],
+        ] {
+            let mut sent = Vec::new();
+            write_frame(&mut sent, &encode(&shapes).unwrap()).unwrap();
+            let refused = read_inputs(&mut &sent[..], &mut Vec::new()).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::Other, "{shapes:?}");
         }
     }
 

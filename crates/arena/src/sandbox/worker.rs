@@ -1,9 +1,9 @@
 //! The child: one model, one sample after another, until the parent closes the pipe.
 
-use super::isolation::isolate;
+use super::isolation::{forbid_processes, isolate};
 use super::protocol::{
-    Answer, Hello, Job, Loaded, MAX_TEXT, OUT_OF_MEMORY, decode_tensors, encode, encode_answer,
-    read_frame, write_frame,
+    Answer, Hello, Job, Loaded, MAX_TEXT, OUT_OF_MEMORY, encode, encode_answer, read_frame,
+    read_inputs, write_frame,
 };
 use agon_model::digest::Digest;
 use agon_model::inference::{LoadError, RunError, Runtime, Session};
@@ -11,9 +11,6 @@ use agon_model::inspect::{self, RefusalKind};
 use agon_model::{Dim, canonical};
 use std::io::{self, BufReader};
 use std::process::ExitCode;
-
-/// Longest frame of inputs: one image of 1024x1024 and some numbers fit many times.
-const MAX_INPUTS: usize = 64 << 20;
 
 /// Act as a sandbox worker on standard input and output. Returns when the parent has closed its end.
 pub fn worker_main() -> ExitCode {
@@ -38,8 +35,10 @@ fn serve() -> io::Result<()> {
             return write_frame(&mut output, &encode(&hello)?);
         }
     };
+    let strength = isolate(job.memory_bytes, job.processor_seconds)?;
+    let system_calls = strength.system_calls;
     let hello = Hello::Ready {
-        strength: isolate(job.memory_bytes, job.processor_seconds)?,
+        strength,
         engine: runtime.name().to_owned(),
     };
     write_frame(&mut output, &encode(&hello)?)?;
@@ -55,14 +54,16 @@ fn serve() -> io::Result<()> {
             return write_frame(&mut output, &encode(&Loaded::Refused(kind, reason))?);
         }
     };
+    if !system_calls {
+        forbid_processes()?;
+    }
+    let mut inputs = Vec::new();
     loop {
-        let inputs = match read_frame(&mut input, MAX_INPUTS) {
-            Ok(inputs) => inputs,
+        match read_inputs(&mut input, &mut inputs) {
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
-        };
-        let inputs =
-            decode_tensors(&inputs).ok_or_else(|| io::Error::other("inputs not understood"))?;
+        }
         let answer: Answer = match session.run(&inputs) {
             Err(RunError::Memory) => return Err(out_of_memory()),
             answer => answer.map_err(|error| error.to_string()),
@@ -82,7 +83,11 @@ type Loading = Result<(Session, Dimensions, Digest), (RefusalKind, String)>;
 fn load(runtime: &Runtime, bytes: Vec<u8>, job: &Job) -> io::Result<Loading> {
     let inspected = inspect::inspect(&bytes, &job.limits)
         .map(|inspection| inspection.model)
-        .and_then(|model| inspect::check_contract(&model, &job.contract).map(|()| model));
+        .and_then(|model| {
+            inspect::check_contract(&model, &job.contract)?;
+            inspect::check_work(&model, &job.contract, &job.limits)?;
+            Ok(model)
+        });
     let model = match inspected {
         Ok(model) => model,
         Err(refusal) => return Ok(Err((refusal.kind, refusal.to_string()))),

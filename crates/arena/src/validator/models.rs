@@ -1,6 +1,6 @@
 //! Evidence from models that were committed: fetched, held against those before them, run in the sandbox.
 
-use super::{Bench, ValidatorError};
+use super::{Bench, ValidatorError, seats};
 use crate::commitment::Claim;
 use crate::competition::{Competition, Judgement};
 use crate::event::Event;
@@ -62,9 +62,19 @@ impl Models {
 
     /// Judge every submission that has no row yet.
     pub(super) async fn judge(&self, bench: &mut Bench<'_>) -> Result<(), ValidatorError> {
-        let entries = self
+        let mut entries = self
             .entries(&bench.state, bench.netuid, bench.stake_limit)
             .await?;
+        let seats = self.competition.seats();
+        if entries.len() > seats {
+            let records = bench.ledger.records();
+            let (round, history) = (bench.round.number, self.competition.history());
+            let past = records.past(round - 1, history, bench.source).await?;
+            let shares = self.competition.shares(&past);
+            let judged = records.last_judged(round).await?;
+            let waiting = seats::fill(&mut entries, seats, &shares, &judged);
+            bench.events.emit(&Event::RoundFull { round, waiting });
+        }
         self.judge_all(bench, &entries).await
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
-use rten_tensor::Layout;
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
+use rten_tensor::{Layout, TensorView};
 
 use super::{Graph, LoadError, RunError, Tensor};
 use crate::model::ValueSpec;
@@ -39,9 +39,9 @@ impl Graph for Loaded {
     fn run(&self, inputs: &[Tensor], specs: &[ValueSpec]) -> Result<Tensor, RunError> {
         let mut values: Vec<(NodeId, ValueOrView)> = Vec::with_capacity(inputs.len());
         for ((tensor, spec), &id) in inputs.iter().zip(specs).zip(self.model.input_ids()) {
-            let value = Value::from_shape(&tensor.shape, tensor.data.clone())
+            let view = TensorView::try_from_data(&tensor.shape[..], &tensor.data[..])
                 .map_err(|error| RunError::Input(format!("{}: {error}", spec.name)))?;
-            values.push((id, value.into()));
+            values.push((id, ValueView::from(view).into()));
         }
         let options = RunOptions::default().with_thread_pool(Some(self.threads.clone()));
         let outputs = self
