@@ -1,8 +1,8 @@
 //! What judging takes beside the models themselves: the sandbox, copies looked for among a thousand models, a ledger of a
 //! million rows.
 //!
-//! `cargo bench --bench judging`. `ENGINE=onnxruntime` as in `evaluate`. Every figure is the median of several turns, with
-//! the best.
+//! `cargo bench --bench judging`; words after `--` choose parts (`sandbox`, `copies`, `ledger`). `ENGINE=onnxruntime` as in
+//! `evaluate`. Every figure is the median of several turns, with the best.
 
 use agon_arena::competition::Competition;
 use agon_arena::ledger::{Ledger, Records};
@@ -29,9 +29,11 @@ use std::time::{Duration, Instant};
 /// Images a model is asked about.
 const IMAGES: usize = 100;
 /// Models of a round.
-const MODELS: u64 = 8;
+const MODELS: u64 = 4;
 /// How often each thing is measured.
 const TIMES: usize = 5;
+/// How often a round of models is.
+const ROUNDS: usize = 3;
 
 #[tokio::main]
 async fn main() {
@@ -44,7 +46,22 @@ async fn main() {
     let records = records(&place.path().join("images"));
     let competition: Arc<dyn Competition> =
         Arc::new(Tricorder::new(records, IMAGES).with_engine(engine));
-    println!("{engine}");
+    let words: Vec<String> = env::args().skip(1).collect();
+    let chosen: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    let wanted = |part: &str| chosen.is_empty() || chosen.iter().any(|word| *word == part);
+    if wanted("sandbox") {
+        networks(&competition).await;
+    }
+    if wanted("copies") {
+        copies(&place.path().join("copies")).await;
+    }
+    if wanted("ledger") {
+        ledger(&place.path().join("ledger")).await;
+    }
+}
+
+async fn networks(competition: &Arc<dyn Competition>) {
+    println!("{}", competition.engine());
     for (name, network) in [
         ("64x64, 16 channels", LesionClassifier::default()),
         (
@@ -57,10 +74,8 @@ async fn main() {
         ),
     ] {
         let models: Vec<Model> = (0..MODELS).map(|seed| untrained(&network, seed)).collect();
-        sandbox(&competition, name, &models).await;
+        sandbox(competition, name, &models).await;
     }
-    copies(&place.path().join("copies")).await;
-    ledger(&place.path().join("ledger")).await;
 }
 
 fn untrained(network: &LesionClassifier, seed: u64) -> Model {
@@ -87,7 +102,11 @@ struct Turns(Vec<Duration>);
 
 impl Turns {
     fn add(&mut self, since: Instant) {
-        self.0.push(since.elapsed());
+        self.put(since.elapsed());
+    }
+
+    fn put(&mut self, turn: Duration) {
+        self.0.push(turn);
         self.0.sort();
     }
 
@@ -100,6 +119,12 @@ impl std::fmt::Display for Turns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.3?} (best {:.3?})", self.median(), self.0[0])
     }
+}
+
+/// Processor time of this process.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The same work in the sandbox and in this process, in turns; and how many models an hour.
@@ -129,20 +154,28 @@ async fn sandbox(competition: &Arc<dyn Competition>, name: &str, models: &[Model
         })
         .collect();
     let mut times = [const { [const { Turns(Vec::new()) }; 2] }; 2];
+    let mut processor = [const { Turns(Vec::new()) }; 2];
     for _ in 0..TIMES {
         for (at, count) in [1, IMAGES].into_iter().enumerate() {
-            let began = Instant::now();
+            let (began, used) = (Instant::now(), processor_time());
             let judged = sandbox
                 .judge(competition.clone(), &bytes, &items[..count])
                 .await;
-            assert!(judged.expect("the sandbox works").judgement.score.is_some());
+            let judged = judged.expect("the sandbox works");
+            assert!(judged.judgement.score.is_some());
             times[at][0].add(began);
+            let child = Duration::from_secs_f64(judged.seconds);
+            if count == IMAGES {
+                processor[0].put(processor_time() - used + child);
+            }
             // What the child does, here: inspected, loaded, asked one by one, each image prepared before.
-            let began = Instant::now();
+            let (began, used) = (Instant::now(), processor_time());
             let model = inspect::inspect(&bytes, &competition.limits())
                 .expect("accepted")
                 .model;
-            inspect::check_contract(&model, &competition.contract()).expect("accepted");
+            let (contract, limits) = (competition.contract(), competition.limits());
+            inspect::check_contract(&model, &contract).expect("accepted");
+            inspect::check_work(&model, &contract, &limits).expect("accepted");
             black_box(canonical::digest(&model));
             let session = runtime.load(bytes.clone()).expect("a session");
             for &item in &items[..count] {
@@ -152,15 +185,22 @@ async fn sandbox(competition: &Arc<dyn Competition>, name: &str, models: &[Model
                 black_box(session.run(&inputs).expect("an answer"));
             }
             times[at][1].add(began);
+            if count == IMAGES {
+                processor[1].put(processor_time() - used);
+            }
         }
     }
     let [[one, one_here], [all, all_here]] = &times;
     println!(
         "{name}: one image {one} in the sandbox, {one_here} in this process; {IMAGES} images {all}, {all_here}"
     );
+    let [there, here] = &processor;
+    println!(
+        "{name}: processor time of {IMAGES} images {there} in the sandbox, {here} in this process"
+    );
     for at_once in [1, 2] {
         let mut turns = Turns::default();
-        for _ in 0..TIMES {
+        for _ in 0..ROUNDS {
             let began = Instant::now();
             let judge = |model: &Model| {
                 let (sandbox, competition, bytes) =
