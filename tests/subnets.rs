@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A chain on which everybody has committed what the example submits, and how that is judged.
-async fn parabola(store: &Path) -> (Chain, impl Fn(usize) -> Task) {
+async fn parabola(store: &Path) -> (Chain, impl Fn(usize) -> Task + use<>) {
     let submissions = parabola::submissions();
     let names = submissions.each_ref().map(|(name, _)| *name);
     let chain = Chain::new(&names).await;

@@ -75,7 +75,7 @@ impl Values<'_> {
                 }
             }
             // Every place of the input gives to one.
-            "ConvTranspose" => match self.shape(node, 0) {
+            "ConvTranspose" => match self.shape(node, 0).map(Vec::as_slice) {
                 Some([batch, _, places @ ..]) => (*batch as u64)
                     .saturating_mul(count(places))
                     .saturating_mul(self.elements(node, 1)),
@@ -99,7 +99,7 @@ impl Values<'_> {
                 let weights = self
                     .elements(node, 1)
                     .saturating_add(self.elements(node, 2));
-                let steps = match self.shape(node, 0) {
+                let steps = match self.shape(node, 0).map(Vec::as_slice) {
                     Some([steps, batch, _]) => (*steps as u64).saturating_mul(*batch as u64),
                     _ => 1,
                 };
