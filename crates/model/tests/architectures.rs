@@ -298,13 +298,10 @@ fn the_work_of_a_network_is_the_published_one() {
             "{network:?}: {twice}"
         );
     }
-    // The whole of it is followed, attention included: nothing behind the trunk is lost.
-    for name in ["balanced", "agon-small"] {
+    // EfficientNet-B1 at 512x512, and B0 at the 224x224 to which the graph resizes by itself.
+    for (name, billions) in [("balanced", 1.9..4.0), ("agon-small", 0.385..0.45)] {
         let model = tricorder(name, &TricorderOptions::default()).unwrap();
         let work = multiply_adds(&model, &[vec![1, 3, 512, 512], vec![1, 3]]);
-        assert!(
-            (1_900_000_000..4_000_000_000).contains(&work),
-            "{name}: {work}"
-        );
+        assert!(billions.contains(&(work as f64 / 1e9)), "{name}: {work}");
     }
 }
