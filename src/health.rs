@@ -6,9 +6,11 @@
 use crate::args::Watching;
 use crate::commands::session::document;
 use crate::failure::Failure;
+use crate::printer::Printer;
 use agon_arena::event::Event;
+use agon_model::digest::Digest;
 use agon_neuron::ChainClient;
-use agon_neuron::axon::{Connections, Server, serve as serve_http};
+use agon_neuron::axon::{AxonService, Connections, Server, serve as serve_http};
 use anyhow::Context;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, header};
@@ -26,7 +28,8 @@ use tokio::time::sleep;
 /// A chain that makes no block for so many times its block time, and no shorter than this, is not followed.
 const MISSED_BLOCKS: u32 = 10;
 const LEAST_SILENCE: Duration = Duration::from_secs(60);
-/// The longest that somebody at work may say nothing. One model may be judged for half an hour.
+/// The longest that somebody at work may say nothing, and that a model may stay uncommitted. One model may be judged for
+/// half an hour.
 const LONGEST_WORK: Duration = Duration::from_secs(3600);
 /// How long to wait before a chain that was lost is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -36,6 +39,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const EVENTS: &str = "agon_events_total";
 const JUDGED: &str = "agon_submissions_judged_total";
 const ROUND: &str = "agon_round";
+const EPOCH: &str = "agon_training_epoch";
+const COMMITTED: &str = "agon_committed_block";
+const REACHABLE: &str = "agon_chain_reachable";
 const BLOCK: &str = "agon_chain_block";
 const BLOCK_AGE: &str = "agon_chain_block_age_seconds";
 const STUCK: &str = "agon_stuck";
@@ -50,6 +56,9 @@ pub struct Health {
 struct Known {
     participants: BTreeMap<String, Participant>,
     chain: Option<Chain>,
+    /// Whether the chain answered when it was asked last.
+    is_reachable: Option<bool>,
+    server: Option<AxonService>,
 }
 
 /// The chain as it is followed.
@@ -62,10 +71,28 @@ struct Chain {
 /// One who takes part, after the last event.
 struct Participant {
     round: Option<u64>,
+    epoch: Option<usize>,
+    commitment: Option<Commitment>,
+    trouble: Option<Trouble>,
     event: String,
     seen: Instant,
     at: SystemTime,
     at_work: bool,
+}
+
+/// What stands on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Commitment {
+    /// SHA-256 of the file.
+    digest: Digest,
+    /// The block that holds it.
+    block: u64,
+}
+
+/// Why a model is not committed.
+struct Trouble {
+    since: Instant,
+    reason: String,
 }
 
 /// The answer to `/health`.
@@ -80,7 +107,20 @@ struct Report {
     /// The newest block seen.
     block: Option<u64>,
     block_age_seconds: Option<f64>,
+    /// Whether the chain answered when it was asked last.
+    chain_reachable: Option<bool>,
+    /// Of a server of this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    questions: Option<Questions>,
     participants: Vec<ParticipantReport>,
+}
+
+/// What became of the questions to a server.
+#[derive(Debug, Serialize)]
+struct Questions {
+    answered: u64,
+    /// For whatever reason.
+    refused: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +128,15 @@ struct ParticipantReport {
     name: String,
     /// The round it is in, or was in last.
     round: Option<u64>,
+    /// The last whole epoch of its training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<usize>,
+    /// What it has committed to last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commitment: Option<Commitment>,
+    /// Why it has not committed to what is newer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_committed: Option<String>,
     last_event: String,
     /// When, in seconds since 1970.
     last_event_at: u64,
@@ -103,6 +152,12 @@ impl Health {
         describe_counter!(EVENTS, "Events of a participant, by kind");
         describe_counter!(JUDGED, "Submissions a validator has dealt with, by outcome");
         describe_gauge!(ROUND, "The round a participant is in");
+        describe_gauge!(EPOCH, "The last whole epoch of a participant's training");
+        describe_gauge!(COMMITTED, "The block of a participant's last commitment");
+        describe_gauge!(
+            REACHABLE,
+            "1 where the chain answered when it was asked last"
+        );
         describe_gauge!(BLOCK, "The newest final block seen");
         describe_gauge!(BLOCK_AGE, Unit::Seconds, "Since when no newer one is seen");
         describe_gauge!(STUCK, "1 where somebody or the chain does not get on");
@@ -126,7 +181,21 @@ impl Health {
         if let Some(round) = round(event) {
             gauge!(ROUND, "who" => who.to_owned()).set(round as f64);
         }
+        match event {
+            Event::TrainingEpoch { epoch, .. } => {
+                gauge!(EPOCH, "who" => who.to_owned()).set(*epoch as f64);
+            }
+            Event::Committed { block, .. } => {
+                gauge!(COMMITTED, "who" => who.to_owned()).set(*block as f64);
+            }
+            _ => {}
+        }
         self.known().observe(who, event, Instant::now());
+    }
+
+    /// Count what a server answers and refuses.
+    pub fn count(&self, server: &AxonService) {
+        self.known().server = Some(server.clone());
     }
 
     /// Follow a chain for ever, whatever becomes of the connection.
@@ -137,7 +206,9 @@ impl Health {
                 let state = client.wait_for_block(next).await?;
                 Ok::<_, agon_neuron::ReadError>((state.number(), state.block_time().await?))
             };
-            match seen.await {
+            let seen = seen.await;
+            self.known().is_reachable = Some(seen.is_ok());
+            match seen {
                 Ok((block, block_time)) => {
                     next = block + 1;
                     let seen = Instant::now();
@@ -178,7 +249,11 @@ impl Health {
                 of(status, "application/json", document(fields).to_string())
             }
             "/metrics" => {
-                gauge!(STUCK).set(if report.stuck { 1.0 } else { 0.0 });
+                let number = |yes: bool| if yes { 1.0 } else { 0.0 };
+                gauge!(STUCK).set(number(report.stuck));
+                if let Some(reachable) = report.chain_reachable {
+                    gauge!(REACHABLE).set(number(reachable));
+                }
                 if let (Some(block), Some(age)) = (report.block, report.block_age_seconds) {
                     gauge!(BLOCK).set(block as f64);
                     gauge!(BLOCK_AGE).set(age);
@@ -196,14 +271,8 @@ impl Health {
 
 impl Known {
     fn observe(&mut self, who: &str, event: &Event, now: Instant) {
-        let before = self.participants.get(who).and_then(|known| known.round);
-        let heard = Participant {
-            round: round(event).or(before),
-            event: kind(event),
-            seen: now,
-            at: SystemTime::now(),
-            at_work: is_work(event),
-        };
+        let before = self.participants.remove(who);
+        let heard = Participant::after(event, before, now);
         self.participants.insert(who.to_owned(), heard);
     }
 
@@ -212,7 +281,7 @@ impl Known {
         let mut participants = Vec::new();
         for (name, known) in &self.participants {
             let silent = now.saturating_duration_since(known.seen);
-            let stuck = known.at_work && silent > LONGEST_WORK;
+            let mut stuck = known.at_work && silent > LONGEST_WORK;
             if stuck {
                 reasons.push(format!(
                     "{name} is at work and has said nothing for {} minutes since {}",
@@ -220,10 +289,25 @@ impl Known {
                     known.event
                 ));
             }
+            let trouble = known.trouble.as_ref();
+            if let Some(trouble) = trouble {
+                let lasting = now.saturating_duration_since(trouble.since);
+                if lasting > LONGEST_WORK {
+                    stuck = true;
+                    reasons.push(format!(
+                        "{name} could not commit for {} minutes: {}",
+                        lasting.as_secs() / 60,
+                        trouble.reason
+                    ));
+                }
+            }
             let at = known.at.duration_since(UNIX_EPOCH);
             participants.push(ParticipantReport {
                 name: name.clone(),
                 round: known.round,
+                epoch: known.epoch,
+                commitment: known.commitment,
+                not_committed: trouble.map(|trouble| trouble.reason.clone()),
                 last_event: known.event.clone(),
                 last_event_at: at.map_or(0, |at| at.as_secs()),
                 stuck,
@@ -246,7 +330,51 @@ impl Known {
             reasons,
             block: self.chain.as_ref().map(|chain| chain.block),
             block_age_seconds: self.chain.as_ref().map(|chain| age(chain).as_secs_f64()),
+            chain_reachable: self.is_reachable,
+            questions: self.server.as_ref().map(|server| {
+                let (answered, refused) = server.tally();
+                Questions { answered, refused }
+            }),
             participants,
+        }
+    }
+}
+
+impl Participant {
+    /// What is known after an event.
+    fn after(event: &Event, before: Option<Self>, now: Instant) -> Self {
+        let mut known = before.unwrap_or(Self {
+            round: None,
+            epoch: None,
+            commitment: None,
+            trouble: None,
+            event: String::new(),
+            seen: now,
+            at: SystemTime::now(),
+            at_work: false,
+        });
+        known.round = round(event).or(known.round);
+        match event {
+            Event::TrainingEpoch { epoch, .. } => known.epoch = Some(*epoch),
+            Event::Committed { digest, block } => {
+                let (digest, block) = (*digest, *block);
+                known.commitment = Some(Commitment { digest, block });
+                known.trouble = None;
+            }
+            Event::NotCommitted { reason } => {
+                // It lasts since the first time.
+                let since = known.trouble.map_or(now, |trouble| trouble.since);
+                let reason = reason.clone();
+                known.trouble = Some(Trouble { since, reason });
+            }
+            _ => {}
+        }
+        Self {
+            event: kind(event),
+            seen: now,
+            at: SystemTime::now(),
+            at_work: is_work(event),
+            ..known
         }
     }
 }
@@ -279,6 +407,8 @@ fn is_work(event: &Event) -> bool {
         | Event::Trained { .. }
         | Event::SelfJudged { .. }
         | Event::Published { .. }
+        | Event::Uploading { .. }
+        | Event::Committing { .. }
         | Event::SandboxDegraded { .. }
         | Event::RoundOpened(_)
         | Event::RoundFull { .. }
@@ -297,8 +427,8 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Serve what is asked for on a port of this machine. One that is taken is the user's mistake.
-    pub async fn start(watching: &Watching) -> Result<Option<Self>, Failure> {
+    /// Serve what is asked for on a port of this machine, and say where. One that is taken is the user's mistake.
+    pub async fn start(watching: &Watching, printer: &Printer) -> Result<Option<Self>, Failure> {
         let Some(port) = watching.health_port else {
             return Ok(None);
         };
@@ -323,11 +453,18 @@ impl Watched {
             async move { Ok::<_, Infallible>(answer) }
         });
         let server = serve_http(listener, service, Connections::default(), None)?;
-        Ok(Some(Self { health, server }))
+        let watched = Self { health, server };
+        printer.say(&format!("health at {}", watched.url()));
+        Ok(Some(watched))
+    }
+
+    /// Follow a chain as long as this process lasts.
+    pub fn follow(&self, client: &ChainClient) {
+        tokio::spawn(self.health.clone().follow(client.clone()));
     }
 
     /// Where it is served.
-    pub fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("http://{}/health", self.server.address())
     }
 }
@@ -363,6 +500,40 @@ mod tests {
         assert_eq!(rounds, [None, Some(7)], "the round outlives the next event");
         let stuck: Vec<_> = report.participants.iter().map(|one| one.stuck).collect();
         assert_eq!(stuck, [false, true]);
+    }
+
+    #[test]
+    fn a_model_that_stays_uncommitted_is_told_and_in_the_end_stuck() {
+        let (mut known, begun) = known();
+        let digest: Digest = "11".repeat(32).parse().unwrap();
+        let fails = |reason: &str| Event::NotCommitted {
+            reason: reason.to_owned(),
+        };
+        let epoch = Event::TrainingEpoch {
+            epoch: 3,
+            epochs: 9,
+            loss: 1.0,
+            score: 0.5,
+            best: 0.5,
+        };
+        known.observe("a", &epoch, begun);
+        known.observe("a", &Event::Committed { digest, block: 5 }, begun);
+        known.observe("a", &fails("no Hub"), begun + SECOND);
+        // What is tried again meanwhile is no end of the trouble.
+        known.observe("a", &Event::Committing { digest }, begun + LONGEST_WORK);
+        known.observe("a", &fails("no chain"), begun + LONGEST_WORK);
+        let report = known.report(begun + LONGEST_WORK);
+        assert!(!report.stuck);
+        let told = &report.participants[0];
+        assert_eq!(told.commitment, Some(Commitment { digest, block: 5 }));
+        let told = (told.epoch, told.not_committed.as_deref());
+        assert_eq!(told, (Some(3), Some("no chain")));
+        let later = begun + LONGEST_WORK + SECOND * 2;
+        let reasons = known.report(later).reasons;
+        assert_eq!(reasons, ["a could not commit for 60 minutes: no chain"]);
+        known.observe("a", &Event::Committed { digest, block: 6 }, later);
+        let report = known.report(later);
+        assert!(!report.stuck && report.participants[0].not_committed.is_none());
     }
 
     #[test]

@@ -115,6 +115,16 @@ impl Talk {
             Event::Published { digest, bytes } => {
                 format!("published {} ({bytes} bytes)", &digest.to_string()[..8])
             }
+            Event::Uploading { digest, repository } => {
+                format!("brings {} to {repository}", &digest.to_string()[..8])
+            }
+            Event::Committing { digest } => {
+                format!("commits to {}", &digest.to_string()[..8])
+            }
+            Event::NotCommitted { reason } => format!("not committed yet: {reason}"),
+            Event::Serving { hotkey, address } => {
+                format!("{} answers validators at {address}", self.name(hotkey))
+            }
             Event::Committed { digest, block } => {
                 format!("committed {} in block {block}", &digest.to_string()[..8])
             }

@@ -3,9 +3,9 @@
 mod common;
 
 use common::world::{World, address};
-use common::{Place, errors};
+use common::{Place, ask, errors};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -44,6 +44,11 @@ impl Drop for Echo {
     }
 }
 
+fn free_port() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port().to_string()
+}
+
 fn hotkey(place: &Place, wallet: &str) -> String {
     let made = ["wallet", "new-hotkey", "--wallet.name", wallet, "--json"];
     place.json(&made)["address"].as_str().unwrap().to_owned()
@@ -54,7 +59,9 @@ fn a_published_server_is_found_and_asked() {
     let world = World::with_subnet();
     let url = format!("--subtensor.chain_endpoint={}", world.url);
     let flags = ["--netuid", "1", "--wallet.name", "owner", &url];
-    let published = [&flags[..], &["--axon.external_ip", "127.0.0.1"]].concat();
+    let port = free_port();
+    let more = ["--axon.external_ip", "127.0.0.1", "--health.port", &port];
+    let published = [&flags[..], &more].concat();
     let echo = Echo::start(&world.place, &published);
     let query = "query --netuid 1 --wallet.name owner --name Dummy --data {\"dummy_input\":7}";
     for protocol in ["headers", "btauth"] {
@@ -70,6 +77,18 @@ fn a_published_server_is_found_and_asked() {
         assert_eq!(address(&outcome["answer"]["from"]), world.hotkey);
         assert_eq!(outcome["signed"], true);
     }
+    let health = || -> Value {
+        let (status, body) = ask(&format!("127.0.0.1:{port}"), "GET /health");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let told = health();
+    assert_eq!(told["questions"], json!({"answered": 2, "refused": 0}));
+    assert_eq!(
+        (&told["chain_reachable"], &told["participants"][0]["name"]),
+        (&true.into(), &"axon".into()),
+        "{told}"
+    );
     // A stranger is told why not.
     hotkey(&world.place, "stranger");
     let asked = query.replace("--wallet.name owner", "--wallet.name stranger");
@@ -79,6 +98,7 @@ fn a_published_server_is_found_and_asked() {
     let reason = told["outcomes"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("not registered"), "{reason}");
     assert!(said.contains("none of 1 servers"), "{said}");
+    assert_eq!(health()["questions"], json!({"answered": 2, "refused": 1}));
     // And once it is registered it is answered, without the server being told.
     let hotkeys = world.place.path(".bittensor/wallets");
     let copy = |file: &str| {
@@ -120,10 +140,7 @@ fn a_published_server_is_found_and_asked() {
 fn one_hotkey_serves_once_on_a_machine() {
     let place = Place::new();
     let address = hotkey(&place, "default");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let metrics = free.local_addr().unwrap();
-    drop(free);
-    let port = metrics.port().to_string();
+    let port = free_port();
     let echo = Echo::start(
         &place,
         &["--name", "Ping,Dummy", "--prometheus-port", &port],
@@ -131,13 +148,13 @@ fn one_hotkey_serves_once_on_a_machine() {
     assert_eq!(echo.said["hotkey"], address.as_str());
     let said = place.mistake(&["axon", "echo", "--axon.port", "0"]);
     assert!(said.contains("another server of this hotkey"), "{said}");
+    let both = ["--health.port", "0", "--prometheus-port", &port];
+    let said = place.mistake(&[&["axon", "echo", "--axon.port", "0"], &both[..]].concat());
+    assert!(said.contains("leave --prometheus-port out"), "{said}");
     let target = format!("{address}@{}", echo.address());
     let told = place.json(&["query", "--to", &target, "--name", "Ping", "--json"]);
     assert_eq!(told["outcomes"][0]["answer"]["from"], address.as_str());
-    let mut stream = std::net::TcpStream::connect(metrics).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
-    let mut counted = String::new();
-    stream.read_to_string(&mut counted).unwrap();
+    let (_, counted) = ask(&format!("127.0.0.1:{port}"), "GET /metrics");
     assert!(
         counted.contains("agon_axon_requests{outcome=\"served\"} 1"),
         "{counted}"

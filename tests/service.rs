@@ -6,10 +6,10 @@ mod common;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use common::kernel::without_first;
 use common::world::World;
-use common::{Place, errors};
+use common::{Place, ask, errors};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -378,18 +378,6 @@ fn logs_are_put_aside() {
     let all = services.logs("one", "1000000");
     assert!(all.len() > 4096 && all.len() <= 3 * 4096, "{}", all.len());
     assert!(all.ends_with("agon service: it is done\n"), "{all}");
-}
-
-/// The status and the body of an answer over HTTP.
-fn ask(address: &str, request: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    let request = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).expect("a status");
-    (status.parse().expect("a number"), body.to_owned())
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What can be typed about miners.
 
-use super::{Serving, TrainHealthcare, WalletPlace};
+use super::{Serving, TrainHealthcare, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::subnet::healthcare::challenge::Threshold;
 use clap::{Args, Subcommand};
@@ -61,6 +61,8 @@ pub struct MineHealthcare {
     /// Finding.
     #[arg(long, value_name = "X", default_value = "0.5")]
     pub threshold: Threshold,
+    #[command(flatten)]
+    pub watching: Watching,
 }
 
 impl MineHealthcare {

@@ -1,7 +1,7 @@
 //! What can be typed about neurons: servers, questions, and what may be wrong.
 
 use super::node::Metrics;
-use super::{Chain, OneSubnet, Signing, WalletPlace, duration};
+use super::{Chain, OneSubnet, Signing, WalletPlace, Watching, duration};
 use agon_keys::AccountId;
 use clap::{Args, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -135,6 +135,8 @@ pub struct EchoAxon {
     pub btauth_only: bool,
     #[command(flatten)]
     pub metrics: Metrics,
+    #[command(flatten)]
+    pub watching: Watching,
 }
 
 /// Who is asked without looking at a chain.

@@ -331,10 +331,9 @@ async fn validate(arguments: RunValidator, logging: &Logging, work: Work) -> Res
     }
     let hotkey: Arc<dyn Signer> = Arc::new(hotkey);
     let client = session.client.clone();
-    let watched = Watched::start(&arguments.watching).await?;
+    let watched = Watched::start(&arguments.watching, &printer).await?;
     if let Some(watched) = &watched {
-        printer.say(&format!("health at {}", watched.url()));
-        tokio::spawn(watched.health.clone().follow(client.clone()));
+        watched.follow(&client);
     }
     let health = watched.as_ref().map(|watched| watched.health.clone());
     let ledger = ledger(&directory, &arguments, work.name(), client.genesis_hash()).await?;

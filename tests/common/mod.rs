@@ -7,7 +7,8 @@ pub mod kernel;
 pub mod world;
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -124,7 +125,7 @@ impl Place {
             if line_said.contains(line) {
                 // A full pipe would hold the command up.
                 std::thread::spawn(move || errors.for_each(drop));
-                return Background(child);
+                return Background { child, said };
             }
         }
         child.wait().expect("the process can be waited for");
@@ -182,12 +183,24 @@ pub fn kill_when_it_says(mut child: Child, line: &str) {
 }
 
 /// A command that goes on while a test does something else; killed with it.
-pub struct Background(Child);
+pub struct Background {
+    child: Child,
+    said: String,
+}
 
 impl Background {
+    /// Where its health is served, if it has said so by the line that was waited for.
+    pub fn health(&self) -> &str {
+        let (_, address) = self
+            .said
+            .split_once("health at http://")
+            .expect("an address");
+        address.split_once("/health").expect("a path").0
+    }
+
     /// Tells it to stop, as Ctrl-C does, and waits; its exit status.
     pub fn interrupt(mut self) -> Option<i32> {
-        let id = self.0.id().to_string();
+        let id = self.child.id().to_string();
         let kill = Command::new("kill").args(["-INT", &id]).status();
         assert!(kill.expect("kill runs").success());
         self.wait()
@@ -195,7 +208,7 @@ impl Background {
 
     /// Waits until it ends by itself; its exit status.
     pub fn wait(&mut self) -> Option<i32> {
-        let ended = self.0.wait();
+        let ended = self.child.wait();
         ended.expect("the process can be waited for").code()
     }
 }
@@ -203,9 +216,21 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+/// The status and the body of an answer over HTTP.
+pub fn ask(address: &str, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let request = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).expect("a status");
+    (status.parse().expect("a number"), body.to_owned())
 }
 
 fn wait_for(child: &mut Child, wanted: &str) -> (String, bool) {

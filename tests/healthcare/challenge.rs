@@ -1,14 +1,16 @@
 //! Live miners are sent X-rays: one that was trained, one that does not look, and one that answers nonsense.
 
-use super::common::Place;
 use super::common::chain::{Chain, NETUID, key};
+use super::common::{Place, ask};
 use super::{place, quick};
+use agon_model::digest::Digest;
 use agon_neuron::Call;
 use agon_neuron::axon::{Axon, Connections, Cover, Door, Gate, Replay, Rules, Server, serve};
 use agon_neuron::peer::VERSION;
 use serde_json::{Map, Value, json};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A server that answers whatever it is asked with this text.
 async fn answering(chain: &Chain, name: &'static str, text: Value) -> Server {
@@ -69,6 +71,8 @@ fn live_miners_are_paid_by_what_they_find() {
         "1",
         "--threshold",
         "0.4",
+        "--health.port",
+        "0",
     ];
     let mine = [&mine[..], &quick(&[])[2..], &network].concat();
     let miner = place.background(place.command(&mine), "answered until Ctrl-C");
@@ -160,6 +164,60 @@ fn live_miners_are_paid_by_what_they_find() {
     let said = place.mistake(&[&rejudge[..], &data].concat());
     assert!(said.contains("cannot be asked the same again"), "{said}");
 
+    // The miner tells how it is, and what it has done.
+    let health = || -> Value {
+        let (status, body) = ask(miner.health(), "GET /health");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let told = health();
+    assert_eq!(
+        (&told["stuck"], &told["chain_reachable"]),
+        (&false.into(), &true.into()),
+        "{told:#}"
+    );
+    let count = |what: &str| told["questions"][what].as_u64().unwrap();
+    assert!(count("answered") >= 45 && count("refused") >= 2, "{told:#}");
+    let part = |name: &str| {
+        let participants = told["participants"].as_array().unwrap();
+        let found = participants.iter().find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {told:#}"))
+    };
+    assert_eq!(part("axon")["last_event"], "serving");
+    let training = part("training");
+    assert_eq!(
+        (&training["last_event"], &training["epoch"]),
+        (&"waiting".into(), &20.into())
+    );
+    let commitments = runtime.block_on(async {
+        let state = chain.client.finalized().await.unwrap();
+        state.commitments(NETUID).await.unwrap()
+    });
+    let account = key("miner").account();
+    let mine = commitments.iter().find(|it| it.hotkey == account).unwrap();
+    let best = std::fs::read(place.path("run/best.onnx")).unwrap();
+    let mined = part("miner");
+    assert_eq!(mined["last_event"], "committed");
+    let commitment = json!({"digest": Digest::of(&best), "block": mine.block});
+    assert_eq!(mined["commitment"], commitment, "{told:#}");
+    assert_eq!(mined["not_committed"], Value::Null);
+    let (_, metrics) = ask(miner.health(), "GET /metrics");
+    for line in [
+        "agon_chain_reachable 1".to_owned(),
+        "agon_stuck 0".to_owned(),
+        "agon_training_epoch{who=\"training\"} 20".to_owned(),
+        format!("agon_committed_block{{who=\"miner\"}} {}", mine.block),
+        "agon_axon_requests{outcome=\"served\"} ".to_owned(),
+    ] {
+        assert!(metrics.contains(&line), "{line} is missing:\n{metrics}");
+    }
+    // That the chain is gone is told, and is not the miner's end.
+    runtime.block_on(async { drop(chain) });
+    let since = Instant::now();
+    while health()["chain_reachable"] != false {
+        assert!(since.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(miner.interrupt(), Some(0));
     runtime.block_on(async {
         lazy.stop().await;

@@ -9,6 +9,7 @@ use agon_model::digest::Digest;
 use agon_neuron::{H256, SignedCall};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One thing that happened to a named participant.
@@ -101,6 +102,23 @@ pub enum Event {
         /// Size of the file.
         bytes: u64,
     },
+    /// An artefact is on its way to where validators fetch it.
+    Uploading {
+        /// SHA-256 of the file.
+        digest: Digest,
+        /// The repository.
+        repository: String,
+    },
+    /// A claim is about to be signed and sent.
+    Committing {
+        /// SHA-256 of the claimed file.
+        digest: Digest,
+    },
+    /// An artefact could not be brought to validators or claimed; it is tried again.
+    NotCommitted {
+        /// Why.
+        reason: String,
+    },
     /// A claim is on chain.
     Committed {
         /// SHA-256 of the claimed file.
@@ -108,7 +126,14 @@ pub enum Event {
         /// Block that holds the commitment.
         block: u64,
     },
-    /// A validator waits for something on chain.
+    /// A server answers validators.
+    Serving {
+        /// Whose.
+        hotkey: AccountId,
+        /// Where it is reached.
+        address: SocketAddr,
+    },
+    /// Somebody waits for something.
     Waiting {
         /// For what.
         what: String,

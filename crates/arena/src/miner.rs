@@ -104,7 +104,10 @@ impl Miner {
                 block: mine.block,
                 extrinsic_index: mine.extrinsic_index,
             },
-            None => self.submit(&data).await?,
+            None => {
+                self.events.emit(&Event::Committing { digest });
+                self.submit(&data).await?
+            }
         };
         let block = placed.block;
         self.events.emit(&Event::Committed { digest, block });

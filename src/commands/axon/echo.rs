@@ -5,11 +5,14 @@ use crate::args::{EchoAxon, Logging};
 use crate::commands::session::{Session, document};
 use crate::commands::wallet::{Part, open, unlock};
 use crate::failure::Failure;
+use crate::health::Watched;
 use crate::logging;
-use crate::printer::{result, say};
+use crate::printer::{Printer, result, say};
 use crate::signals::told_to_stop;
+use agon_arena::event::Event;
 use agon_neuron::axon::{Context as Asked, Cover, Failure as HandlerFailure};
 use agon_neuron::peer::tensor::Tensor;
+use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,8 +24,14 @@ pub async fn serve_until_interrupted(echo: EchoAxon, logging: &Logging) -> Resul
     let wallet = open(&echo.signing.place)?;
     let signer = unlock(&wallet, Part::Hotkey, echo.signing.password_file.as_deref())?;
     let hotkey = signer.account();
+    if echo.metrics.prometheus_port != 0 && echo.watching.health_port.is_some() {
+        return Err(Failure::user(anyhow!(
+            "--health.port serves the metrics too; leave --prometheus-port out"
+        )));
+    }
     // Before the server, so that nothing it counts is lost.
     crate::metrics::serve(&echo.metrics)?;
+    let watched = Watched::start(&echo.watching, &Printer::new(false)).await?;
     let session = match echo.netuid {
         None => None,
         Some(netuid) => {
@@ -45,6 +54,14 @@ pub async fn serve_until_interrupted(echo: EchoAxon, logging: &Logging) -> Resul
     })
     .await?;
     let address = desk.address();
+    if let Some(watched) = &watched {
+        watched.health.count(desk.service());
+        let serving = Event::Serving { hotkey, address };
+        watched.health.observe("axon", &serving);
+        if let Some((session, _)) = &session {
+            watched.follow(&session.client);
+        }
+    }
     if let (Some((session, netuid)), Some(ip)) = (&session, echo.serving.external_ip) {
         let port = echo.serving.external_port.unwrap_or(address.port());
         let published = SocketAddr::new(ip, port);

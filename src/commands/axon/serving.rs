@@ -7,7 +7,8 @@ use crate::memory::Memory;
 use agon_keys::AccountId;
 use agon_neuron::axon::policy::Limiter;
 use agon_neuron::axon::{
-    Axon, Connections, Door, Gate, Limits, Rate, Replay, Rules, Server, serve, tls_from_pem,
+    Axon, AxonService, Connections, Door, Gate, Limits, Rate, Replay, Rules, Server, serve,
+    tls_from_pem,
 };
 use agon_neuron::{ChainClient, Follower, Signer};
 use anyhow::{Context, anyhow};
@@ -46,6 +47,7 @@ pub struct Desk<'a> {
     replay: Arc<Replay>,
     follower: Option<Follower>,
     lists: Lists,
+    service: AxonService,
     server: Server,
 }
 
@@ -100,7 +102,8 @@ impl<'a> Desk<'a> {
             ..Limits::default()
         };
         let axon = routes(Axon::new(signer, gate).limits(limits));
-        let server = serve(listener, axon.service(), Connections::default(), tls)?;
+        let service = axon.service();
+        let server = serve(listener, service.clone(), Connections::default(), tls)?;
         Ok(Self {
             options,
             min_stake,
@@ -108,6 +111,7 @@ impl<'a> Desk<'a> {
             replay,
             follower,
             lists: Lists::new(options),
+            service,
             server,
         })
     }
@@ -115,6 +119,11 @@ impl<'a> Desk<'a> {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// What answers there.
+    pub fn service(&self) -> &AxonService {
+        &self.service
     }
 
     /// Keeps up to date who may ask, for ever.

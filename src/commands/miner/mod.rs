@@ -14,6 +14,7 @@ use super::train::{cancelled_when_stopped, healthcare};
 use super::wallet::{Part, open, unlock};
 use crate::args::{Chain, MineHealthcare, MinedSubnet, Miner as Arguments, Signing};
 use crate::failure::Failure;
+use crate::health::{Health, Watched};
 use crate::printer::Printer;
 use crate::talk::Talk;
 use agon_arena::event::{Event, Events};
@@ -68,14 +69,17 @@ async fn mine(arguments: Arc<MineHealthcare>) -> Result<(), Failure> {
     }
     let hotkey: Arc<dyn Signer> = Arc::new(hotkey);
     let printer = Arc::new(Printer::new(false));
-    let talk = Talk::new(printer.clone());
-    let listener = move |who: &str, event: &Event| talk.tell(who, event);
+    let watched = Watched::start(&arguments.watching, &printer).await?;
+    if let Some(watched) = &watched {
+        watched.follow(&session.client);
+    }
+    let listening = Listening::new(watched.as_ref(), Talk::new(printer.clone()));
     let miner = Miner {
         client: session.client.clone(),
         netuid,
         hotkey: hotkey.clone(),
         store: Arc::new(LocalStore::open(&arguments.store).map_err(Failure::user)?),
-        events: Events::new("miner", Arc::new(listener)),
+        events: listening.heard("miner"),
     };
     let best = healthcare::directory(&arguments.training).join(BEST_MODEL);
     let publisher = Publisher {
@@ -111,19 +115,33 @@ async fn mine(arguments: Arc<MineHealthcare>) -> Result<(), Failure> {
                 dry_run: false,
             };
             announce(&session, &signing, netuid, published, false).await?;
-            printer.say(&format!("{account} answers validators at {published}"));
+            if let Some(watched) = &watched {
+                watched.health.count(desk.service());
+            }
+            listening.heard("axon").emit(&Event::Serving {
+                hotkey: account,
+                address: published,
+            });
             Some(desk)
         }
     };
     let stop = cancelled_when_stopped();
     let (training, token, told) = (arguments.clone(), stop.clone(), printer.clone());
+    let progress = listening.noted("training");
+    let events = progress.clone();
     // Training keeps a thread for itself.
     let training = tokio::task::spawn_blocking(move || {
-        healthcare::train(&training.training, &token, &told, &mut |path, _| {
-            answering.take(path)?;
-            better.send_replace(());
-            Ok(())
-        })
+        healthcare::train(
+            &training.training,
+            &token,
+            &told,
+            &events,
+            &mut |path, _| {
+                answering.take(path)?;
+                better.send_replace(());
+                Ok(())
+            },
+        )
     });
     let work = async {
         let publishing = async {
@@ -145,6 +163,8 @@ async fn mine(arguments: Arc<MineHealthcare>) -> Result<(), Failure> {
     }
     if let Some(mut desk) = desk {
         if !stop.is_cancelled() {
+            let what = "Ctrl-C".to_owned();
+            progress.emit(&Event::Waiting { what });
             printer.say("training is over; validators are answered until Ctrl-C");
         }
         tokio::select! {
@@ -154,6 +174,42 @@ async fn mine(arguments: Arc<MineHealthcare>) -> Result<(), Failure> {
         desk.stop().await;
     }
     Ok(())
+}
+
+/// Who hears what happens.
+struct Listening {
+    health: Option<Arc<Health>>,
+    talk: Talk,
+}
+
+impl Listening {
+    fn new(watched: Option<&Watched>, talk: Talk) -> Self {
+        Self {
+            health: watched.map(|watched| watched.health.clone()),
+            talk,
+        }
+    }
+
+    /// Events that a person sees, too.
+    fn heard(&self, who: &str) -> Events {
+        let (noted, talk) = (self.noted(who), self.talk.clone());
+        let listener = move |who: &str, event: &Event| {
+            noted.emit(event);
+            talk.tell(who, event);
+        };
+        Events::new(who, Arc::new(listener))
+    }
+
+    /// Events for the health alone.
+    fn noted(&self, who: &str) -> Events {
+        let health = self.health.clone();
+        let listener = move |who: &str, event: &Event| {
+            if let Some(health) = &health {
+                health.observe(who, event);
+            }
+        };
+        Events::new(who, Arc::new(listener))
+    }
 }
 
 /// Answers validators.

@@ -5,6 +5,7 @@ use crate::commands::data::environment::DotEnv;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use agon_arena::commitment::{File, Form, LOCAL_REPOSITORY, MODEL_FILE, Revision, Statement};
+use agon_arena::event::Event;
 use agon_arena::miner::{Miner, SubmitError};
 use agon_arena::subnet::healthcare::NAME;
 use agon_dataset::source::{Access, Patience, Repository, SourceError, Upload};
@@ -68,7 +69,7 @@ pub struct Publisher {
     pub place: Place,
     /// The file that holds the best model.
     pub model: PathBuf,
-    /// Where is told what did not work.
+    /// Shows transfers.
     pub printer: Arc<Printer>,
 }
 
@@ -111,6 +112,8 @@ impl Publisher {
     /// Publishes the best model whenever there is a new one, until nobody makes any more. What fails is tried again, at
     /// the latest with the next model; at the end once more.
     pub async fn run(&self, mut newest: watch::Receiver<()>) -> Result<(), Failure> {
+        let what = "a better model".to_owned();
+        self.miner.events.emit(&Event::Waiting { what });
         while newest.changed().await.is_ok() {
             let (mut pause, mut is_over) = (PAUSES.0, false);
             while let Err(problem) = self.publish().await {
@@ -119,7 +122,8 @@ impl Publisher {
                     Problem::Passing(error) if is_over => return Err(error.into()),
                     Problem::Passing(error) => error,
                 };
-                self.printer.say(&format!("not committed yet: {error:#}"));
+                let reason = format!("{error:#}");
+                self.miner.events.emit(&Event::NotCommitted { reason });
                 tokio::select! {
                     () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSES.1),
                     changed = newest.changed() => {
@@ -155,6 +159,10 @@ impl Publisher {
 
     /// The model in a revision that only its owner sees, the revision on chain, and then everybody sees it.
     async fn by_revision(&self, name: &str, model: Vec<u8>, digest: Digest) -> Result<(), Problem> {
+        self.miner.events.emit(&Event::Uploading {
+            digest,
+            repository: name.to_owned(),
+        });
         let uploaded = self.on_hub(move |repository| {
             let files = [Upload {
                 path: MODEL_FILE,

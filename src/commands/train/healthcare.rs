@@ -6,6 +6,7 @@ use crate::commands::session::document;
 use crate::failure::Failure;
 use crate::files::write_atomically;
 use crate::printer::{Printer, result};
+use agon_arena::event::{Event, Events};
 use agon_arena::pictures::{Preparation, readable};
 use agon_arena::subnet::healthcare::recipe::{ENDLESS, Recipe, RecipeError, fit_xrays, prevalence};
 use agon_arena::subnet::healthcare::score;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// The weights that a run of other settings left, which this run started from.
@@ -39,7 +41,9 @@ pub type OnBetter<'a> = dyn FnMut(&Path, &EpochRecord) -> anyhow::Result<()> + '
 /// Trains, and says where the model is.
 pub fn run(options: &TrainHealthcare, stop: &CancellationToken) -> Result<(), Failure> {
     let printer = Printer::new(false);
-    train(options, stop, &printer, &mut |path, record| {
+    // What happens is said by the printer.
+    let events = Events::new("training", Arc::new(|_, _| {}));
+    train(options, stop, &printer, &events, &mut |path, record| {
         let loss = record.measures.get("loss").copied().unwrap_or(f64::NAN);
         printer.say(&format!("better: {} (loss {loss:.4})", path.display()));
         Ok(())
@@ -47,7 +51,7 @@ pub fn run(options: &TrainHealthcare, stop: &CancellationToken) -> Result<(), Fa
 }
 
 /// Trains a network, and hands every better model over. A miner publishes and commits it there
-/// ([`agon_arena::miner::Miner`]).
+/// ([`agon_arena::miner::Miner`]). `events` hear how it goes on; what a person is to see goes to `printer`.
 ///
 /// # Errors
 /// What the user can mend, what we failed in, or that it was stopped; a run without an end is not failed by being
@@ -56,6 +60,7 @@ pub fn train(
     options: &TrainHealthcare,
     stop: &CancellationToken,
     printer: &Printer,
+    events: &Events,
     on_better: &mut OnBetter<'_>,
 ) -> Result<(), Failure> {
     let parts = Parts::load(&options.data, printer)?;
@@ -95,13 +100,14 @@ pub fn train(
         begin_with(&start, &mut model)?;
     }
 
-    let [training, selection] = parts.examples(&recipe, printer)?;
+    let [training, selection] = parts.examples(&recipe, printer, events)?;
     let mut monitor = Monitor {
         printer,
+        events,
         stop,
         on_better,
         run: &run,
-        epochs: options.num_epochs,
+        epochs: recipe.epochs,
         best: None,
         trouble: None,
     };
@@ -204,16 +210,23 @@ impl Parts {
     }
 
     /// The images of both parts.
-    fn examples(&self, recipe: &Recipe, printer: &Printer) -> Result<[XRays; 2], Failure> {
+    fn examples(
+        &self,
+        recipe: &Recipe,
+        printer: &Printer,
+        events: &Events,
+    ) -> Result<[XRays; 2], Failure> {
         let preparation = Preparation {
             side: recipe.options.image_size,
             augmentation: recipe.mode.augmentation(recipe.network),
             workers: None,
         };
-        let total = (self.training.len() + self.selection.len()) as u64;
+        let total = self.training.len() + self.selection.len();
         let load = |records: &[Record], before: usize| {
             let progress = |done: usize, _: usize| {
-                printer.progress("images", (before + done) as u64, total, String::new());
+                let done = before + done;
+                events.emit(&Event::Loading { done, total });
+                printer.progress("images", done as u64, total as u64, String::new());
             };
             let loaded = XRays::load(records, &preparation, &progress);
             let (xrays, skipped) = loaded.map_err(Failure::user)?;
@@ -308,10 +321,12 @@ fn begin_with(path: &Path, model: &mut Model) -> Result<(), Failure> {
 /// Follows a run.
 struct Monitor<'a, 'b> {
     printer: &'a Printer,
+    events: &'a Events,
     stop: &'a CancellationToken,
     on_better: &'a mut OnBetter<'b>,
     run: &'a Path,
-    epochs: Epochs,
+    /// [`ENDLESS`] for a run that is stopped.
+    epochs: usize,
     best: Option<f64>,
     trouble: Option<anyhow::Error>,
 }
@@ -325,6 +340,11 @@ impl Monitor<'_, '_> {
                 steps,
                 loss,
             } => {
+                self.events.emit(&Event::TrainingStep {
+                    step: (epoch - 1) * steps + step,
+                    steps: self.epochs * steps,
+                    loss,
+                });
                 let message = format!("epoch {epoch} loss {loss:.4}");
                 self.printer
                     .progress("training", step as u64, steps as u64, message);
@@ -356,9 +376,16 @@ impl Monitor<'_, '_> {
         history: &[EpochRecord],
         best: f64,
     ) -> anyhow::Result<()> {
+        self.events.emit(&Event::TrainingEpoch {
+            epoch: record.epoch,
+            epochs: self.epochs,
+            loss: record.loss,
+            score: record.score,
+            best,
+        });
         let of = match self.epochs {
-            Epochs::Number(epochs) => format!("/{epochs}"),
-            Epochs::Endless => String::new(),
+            ENDLESS => String::new(),
+            epochs => format!("/{epochs}"),
         };
         self.printer.say(&format!(
             "Epoch {}{of} - loss: {:.4} - {} - lr: {:.6}",

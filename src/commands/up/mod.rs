@@ -67,10 +67,7 @@ pub async fn run(up: Up, logging: &Logging) -> Result<(), Failure> {
         told_to_stop().await;
         interrupt.cancel();
     });
-    let watched = Watched::start(&up.watching).await?;
-    if let Some(watched) = &watched {
-        printer.say(&format!("health at {}", watched.url()));
-    }
+    let watched = Watched::start(&up.watching, &printer).await?;
     let run = Run {
         watched,
         talk: Talk::new(printer.clone()),
@@ -215,7 +212,7 @@ impl Run {
     async fn with_chain(&self, node: &Node, parts: Parts, sandbox: Sandbox) -> Result<(), Failure> {
         let client = ChainClient::connect(&node.url()).await?;
         if let Some(watched) = &self.watched {
-            tokio::spawn(watched.health.clone().follow(client.clone()));
+            watched.follow(&client);
         }
         let state = client.finalized().await?;
         let events = self.events("chain");

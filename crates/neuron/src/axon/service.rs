@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
@@ -34,17 +35,36 @@ pub struct AxonService(Arc<Inner>);
 struct Inner {
     axon: Axon,
     queue: Arc<Queue>,
+    tally: Tally,
+}
+
+/// What became of requests.
+#[derive(Default)]
+struct Tally {
+    answered: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl AxonService {
     pub(super) fn new(axon: Axon) -> Self {
         let queue = Queue::new(axon.limits.at_once, axon.limits.waiting);
-        Self(Arc::new(Inner { axon, queue }))
+        Self(Arc::new(Inner {
+            axon,
+            queue,
+            tally: Tally::default(),
+        }))
     }
 
     /// How many handlers run, and how many requests wait for one.
     pub fn load(&self) -> (usize, usize) {
         self.0.queue.load()
+    }
+
+    /// How many requests it has answered, and how many it has refused or failed in, for whatever reason.
+    pub fn tally(&self) -> (u64, u64) {
+        let Tally { answered, refused } = &self.0.tally;
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        (count(answered), count(refused))
     }
 
     /// What requests pass.
@@ -81,6 +101,11 @@ impl Inner {
         let (parts, body) = request.into_parts();
         let mut asked = Asked::of(&parts.headers);
         let served = self.serve(&parts, body, &mut asked).await;
+        let count = match served {
+            Ok(_) => &self.tally.answered,
+            Err(_) => &self.tally.refused,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
         match served {
             Ok(Served::Json(json)) => {
                 metrics::counter!("agon_axon_requests", "outcome" => "served").increment(1);
