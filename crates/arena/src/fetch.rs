@@ -10,12 +10,13 @@
 use crate::commitment::{Claim, Location};
 use crate::competition::Judgement;
 use crate::ledger::Outcome;
+use crate::stop::Stop;
 use agon_dataset::source::{Access, HubFile, Patience, SourceError, Wanted};
 use agon_dataset::store::{ArtefactStore, Cache, StoreError};
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -116,14 +117,13 @@ impl Fetch {
         limit: u64,
     ) -> Result<Result<Model, Unfetched>, FetchError> {
         let (this, claim, hotkey) = (self.clone(), claim.clone(), *hotkey);
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = stop.clone();
-        let work = tokio::task::spawn_blocking(move || this.get(&hotkey, &claim, limit, &told));
         // A future that is dropped ends its transfer, too.
-        let _stop = StopOnDrop(stop.clone());
+        let stop = Stop::default();
+        let told = stop.flag();
+        let work = tokio::task::spawn_blocking(move || this.get(&hotkey, &claim, limit, &told));
         let watch = async {
             tokio::time::sleep(TRANSFER).await;
-            stop.store(true, Ordering::Relaxed);
+            stop.tell();
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
@@ -180,14 +180,6 @@ impl Fetch {
             Ok(bytes) => Ok(Ok(Model { bytes, digest })),
             Err(error) => unstored(error).map(Err),
         }
-    }
-}
-
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -30,5 +30,6 @@ pub mod roster;
 pub mod sandbox;
 pub mod seed;
 pub mod snapshot;
+mod stop;
 pub mod subnet;
 pub mod validator;

@@ -9,8 +9,9 @@ use crate::event::{Event, Events};
 use crate::ledger::Records;
 use crate::release::{Agenda, Brought, Offer, Release, ReleaseError, Releases};
 use crate::roster::{self, Entry, Rules};
+use crate::stop::Stop;
 use agon_neuron::{ChainClient, ChainState, ReadError};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,15 +23,6 @@ pub struct Released {
     archive: ChainClient,
     /// What the open round is judged with, if it was made already.
     open: Mutex<Option<(Release, Arc<dyn Competition>)>>,
-}
-
-/// Tells work on another thread that nobody waits for it any more.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 impl Released {
@@ -189,9 +181,8 @@ fn loading(events: &Events, done: usize, total: usize) {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce(&AtomicBool) -> Result<T, ReleaseError> + Send + 'static,
 ) -> Result<T, ValidatorError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = stop.clone();
-    let _stop = StopOnDrop(stop);
+    let stop = Stop::default();
+    let told = stop.flag();
     let done = tokio::task::spawn_blocking(move || work(&told)).await;
     match done {
         Ok(done) => Ok(done?),
