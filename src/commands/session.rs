@@ -3,7 +3,7 @@
 
 use super::wallet::{Part, account, open, unlock};
 use crate::amount::Amount;
-use crate::args::{Chain, Signing};
+use crate::args::{Chain, Signing, WalletPlace};
 use crate::failure::Failure;
 use crate::hints::hint;
 use crate::memory::Memory;
@@ -12,12 +12,14 @@ use crate::settings::Settings;
 use agon_keys::AccountId;
 use agon_neuron::{
     Call, ChainClient, ChainState, ConnectError, Deadlines, Event, H256, Outcome, PrepareError,
-    ReadError, SignedCall,
+    ReadError, SignedCall, Signer,
 };
 use anyhow::{Context, anyhow};
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Version of the JSON documents' form.
 const SCHEMA: u32 = 1;
@@ -118,6 +120,31 @@ impl Session {
             client,
             state,
             json: chain.json,
+        })
+    }
+
+    /// Connect as a neuron that works by itself: to a subnet that exists, with a hotkey that is registered there and
+    /// unlocked.
+    pub async fn of_neuron(
+        chain: &Chain,
+        netuid: u16,
+        place: &WalletPlace,
+        password_file: Option<&Path>,
+    ) -> Result<(Self, Arc<dyn Signer>), Failure> {
+        let session = Self::open(chain).await?;
+        session.subnet_exists(netuid).await?;
+        let hotkey = unlock(&open(place)?, Part::Hotkey, password_file)?;
+        session.uid(netuid, hotkey.account()).await?;
+        Ok((session, Arc::new(hotkey)))
+    }
+
+    /// The uid of a hotkey on a subnet. To have none is the user's mistake.
+    pub async fn uid(&self, netuid: u16, hotkey: AccountId) -> Result<u16, Failure> {
+        let uid = self.state.uid(netuid, hotkey).await?;
+        uid.ok_or_else(|| {
+            Failure::user(anyhow!(
+                "{hotkey} is not registered on subnet {netuid}; run agon subnet register --netuid {netuid}"
+            ))
         })
     }
 

@@ -103,7 +103,7 @@ async fn hand_in(arguments: &SubmitTricorder) -> Result<(), Failure> {
     let access = access()?;
     let session = Session::open(&arguments.subnet.chain).await?;
     let work = Work::new(arguments, &session, &access).await?;
-    work.is_registered().await?;
+    session.uid(arguments.subnet.netuid, work.hotkey).await?;
     let model = checked_model(&path).await?;
     let digest = Digest::of(&model);
     let names = match arguments.two_phases {
@@ -177,17 +177,6 @@ impl<'a> Work<'a> {
             access,
             hotkey: account(&wallet, Part::Hotkey)?,
         })
-    }
-
-    async fn is_registered(&self) -> Result<(), Failure> {
-        let netuid = self.arguments.subnet.netuid;
-        match self.session.state.uid(netuid, self.hotkey).await? {
-            Some(_) => Ok(()),
-            None => Err(Failure::user(anyhow!(
-                "{} is not registered on subnet {netuid}; agon subnet register --netuid {netuid} does that",
-                self.hotkey
-            ))),
-        }
     }
 
     /// Where this submission's files stand.

@@ -4,7 +4,6 @@ mod questions;
 
 use super::released;
 use super::session::{Session, document, table};
-use super::wallet::{Part, open, unlock};
 use crate::args::{
     Asking, JudgingData, Logging, Rejudge, ReleasedData, RunTricorderValidator, RunValidator,
     RunXRayValidator, Validator as Arguments, ValidatorVerb, XRayForm, XRayRules,
@@ -318,18 +317,11 @@ async fn validate(arguments: RunValidator, logging: &Logging, work: Work) -> Res
     let printer = Arc::new(Printer::new(logging.debug || logging.trace));
     let talk = Talk::new(printer.clone());
     let evidence = work.open(&arguments.judging).await?;
-    let session = Session::open(&arguments.subnet.chain).await?;
-    let netuid = arguments.subnet.netuid;
-    session.subnet_exists(netuid).await?;
-    let wallet = open(&arguments.place)?;
-    let hotkey = unlock(&wallet, Part::Hotkey, arguments.password_file.as_deref())?;
+    let (chain, netuid) = (&arguments.subnet.chain, arguments.subnet.netuid);
+    let password_file = arguments.password_file.as_deref();
+    let (session, hotkey) =
+        Session::of_neuron(chain, netuid, &arguments.place, password_file).await?;
     let account = hotkey.account();
-    if session.state.uid(netuid, account).await?.is_none() {
-        return Err(Failure::user(anyhow!(
-            "{account} is not registered on subnet {netuid}; run agon subnet register --netuid {netuid}"
-        )));
-    }
-    let hotkey: Arc<dyn Signer> = Arc::new(hotkey);
     let client = session.client.clone();
     let watched = Watched::start(&arguments.watching, &printer).await?;
     if let Some(watched) = &watched {

@@ -34,16 +34,10 @@ impl Place {
     async fn find(session: &Session, signing: &Signing, netuid: u16) -> Result<Self, Failure> {
         session.subnet_exists(netuid).await?;
         let hotkey = account(&open(&signing.place)?, Part::Hotkey)?;
-        let uid = session.state.uid(netuid, hotkey).await?;
-        let uid = uid.ok_or_else(|| {
-            Failure::user(anyhow!(
-                "{hotkey} is not registered on subnet {netuid}; run agon subnet register --netuid {netuid}"
-            ))
-        })?;
         Ok(Self {
             netuid,
             hotkey,
-            uid,
+            uid: session.uid(netuid, hotkey).await?,
         })
     }
 

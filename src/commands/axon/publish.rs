@@ -6,7 +6,6 @@ use crate::commands::wallet::{Part, account, open};
 use crate::failure::Failure;
 use agon_neuron::Call;
 use agon_neuron::peer::VERSION;
-use anyhow::anyhow;
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -32,11 +31,7 @@ pub async fn announce(
 ) -> Result<(), Failure> {
     session.subnet_exists(netuid).await?;
     let hotkey = account(&open(&signing.place)?, Part::Hotkey)?;
-    if session.state.uid(netuid, hotkey).await?.is_none() {
-        return Err(Failure::user(anyhow!(
-            "{hotkey} is not registered on subnet {netuid}; run agon subnet register --netuid {netuid}"
-        )));
-    }
+    session.uid(netuid, hotkey).await?;
     let known = session.state.axon(netuid, hotkey).await?;
     let known = known.map(|axon| (SocketAddr::new(axon.ip, axon.port), axon.version));
     if !shown && known == Some((address, VERSION)) {

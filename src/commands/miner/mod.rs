@@ -11,7 +11,6 @@ use super::axon::announce;
 use super::axon::serving::{Desk, Opening};
 use super::session::Session;
 use super::train::{cancelled_when_stopped, healthcare};
-use super::wallet::{Part, open, unlock};
 use crate::args::{Chain, MineHealthcare, MinedSubnet, Miner as Arguments, Signing};
 use crate::failure::Failure;
 use crate::health::{Health, Watched};
@@ -56,18 +55,11 @@ async fn mine(arguments: Arc<MineHealthcare>) -> Result<(), Failure> {
         timeout: PATIENCE,
         json: arguments.training.json,
     };
-    let session = Session::open(&chain).await?;
     let netuid = arguments.netuid;
-    session.subnet_exists(netuid).await?;
-    let wallet = open(&arguments.place)?;
-    let hotkey = unlock(&wallet, Part::Hotkey, arguments.password_file.as_deref())?;
+    let password_file = arguments.password_file.as_deref();
+    let (session, hotkey) =
+        Session::of_neuron(&chain, netuid, &arguments.place, password_file).await?;
     let account = hotkey.account();
-    if session.state.uid(netuid, account).await?.is_none() {
-        return Err(Failure::user(anyhow!(
-            "{account} is not registered on subnet {netuid}; run agon subnet register --netuid {netuid}"
-        )));
-    }
-    let hotkey: Arc<dyn Signer> = Arc::new(hotkey);
     let printer = Arc::new(Printer::new(false));
     let watched = Watched::start(&arguments.watching, &printer).await?;
     if let Some(watched) = &watched {
