@@ -164,6 +164,31 @@ fn live_miners_are_paid_by_what_they_find() {
     let said = place.mistake(&[&rejudge[..], &data].concat());
     assert!(said.contains("cannot be asked the same again"), "{said}");
 
+    // With a stake `lazy` validates and is not asked. Two validators draw the same one.
+    runtime.block_on(async {
+        chain.stake("lazy").await;
+        chain.next_epoch().await;
+    });
+    let asked = |name: &str, more: [&str; 2]| -> Vec<String> {
+        let draw = ["--judging.seed", "7", "--neuron.name", name];
+        let mut words = [&validate[..], &draw, &more].concat();
+        let questions = words.iter().position(|word| *word == "45").unwrap();
+        words[questions] = "2";
+        let told = place.json(&words);
+        let ledger = told["ledger"].as_str().unwrap();
+        let board = place.json(&["board", "--ledger", ledger, "--json"]);
+        let lines = board["submissions"].as_array().unwrap().iter();
+        let hotkeys = lines.map(|line| line["hotkey"].as_str().unwrap().to_owned());
+        hotkeys.collect()
+    };
+    let address = |name: &str| key(name).account().to_string();
+    let limited = asked("second", ["--vpermit_tao_limit", "1"]);
+    assert!(!limited.contains(&address("lazy")), "{limited:?}");
+    assert!(limited.contains(&address("hostile")), "{limited:?}");
+    let drawn = asked("third", ["--neuron.sample_size", "1"]);
+    assert_eq!(drawn.len(), 1);
+    assert_eq!(asked("fourth", ["--neuron.sample_size", "1"]), drawn);
+
     // The miner tells how it is, and what it has done.
     let health = || -> Value {
         let (status, body) = ask(miner.health(), "GET /health");

@@ -83,6 +83,19 @@ fn servers(metagraph: &Metagraph, stake_limit: Option<u64>) -> Vec<(usize, Peer)
         .collect()
 }
 
+/// Who is asked in a round of this seed: so many of the servers, ascending by uid. Validators that saw the same subnet
+/// come to the same.
+fn chosen(
+    metagraph: &Metagraph,
+    stake_limit: Option<u64>,
+    seed: Seed,
+    sample_size: usize,
+) -> Vec<(usize, Peer)> {
+    let servers = servers(metagraph, stake_limit);
+    let drawn = seed.purpose("servers").draw(servers.len(), sample_size);
+    drawn.into_iter().map(|at| servers[at]).collect()
+}
+
 impl Peers {
     /// Ask everybody who has no row yet. Rows are written when all questions were asked: whoever is killed before that
     /// asks again.
@@ -90,11 +103,9 @@ impl Peers {
         let known: BTreeSet<AccountId> =
             bench.known().await?.iter().map(|row| row.hotkey).collect();
         let metagraph = bench.state.metagraph(bench.netuid).await?;
-        let serving = servers(&metagraph, bench.stake_limit);
-        let drawn = bench.seed.purpose("servers");
-        let drawn = drawn.draw(serving.len(), self.sample_size).into_iter();
-        let mut asked: Vec<Asked> = drawn
-            .map(|at| serving[at])
+        let chosen = chosen(&metagraph, bench.stake_limit, bench.seed, self.sample_size);
+        let mut asked: Vec<Asked> = chosen
+            .into_iter()
             .filter(|(_, peer)| !known.contains(&peer.hotkey))
             .map(|(uid, peer)| Asked {
                 uid,
@@ -156,4 +167,84 @@ fn silent(failure: Option<AskError>) -> Judgement {
         failure.to_string()
     });
     Judgement::failed(outcome, format!("it answered no question: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agon_neuron::{Axon, Columns};
+
+    const LIMIT: u64 = 4096;
+
+    /// A subnet of so many hotkeys, all of which serve: uid 0 validates, 1 has the limit's stake and a permit, 2 more stake
+    /// and no permit. Uid 3 has published nothing.
+    fn subnet(size: u8) -> Metagraph {
+        let every = 0..size;
+        let count = usize::from(size);
+        let mut columns = Columns {
+            hotkeys: every.clone().map(|uid| AccountId([uid; 32])).collect(),
+            coldkeys: every.clone().map(|uid| AccountId([uid; 32])).collect(),
+            stake: vec![0; count],
+            stake_weight: vec![0; count],
+            incentive: vec![0; count],
+            dividends: vec![0; count],
+            emission: vec![0; count],
+            consensus: vec![0; count],
+            validator_trust: vec![0; count],
+            validator_permit: vec![false; count],
+            active: vec![true; count],
+            last_update: vec![0; count],
+            block_at_registration: vec![0; count],
+            axons: every
+                .map(|uid| {
+                    Some(Axon {
+                        block: 1,
+                        version: 1,
+                        ip: [10, 0, 0, uid].into(),
+                        port: 8091,
+                        protocol: 4,
+                    })
+                })
+                .collect(),
+            ..Columns::default()
+        };
+        columns.stake[..3].copy_from_slice(&[LIMIT + 1, LIMIT, LIMIT + 1]);
+        columns.validator_permit[..2].fill(true);
+        columns.axons[3] = None;
+        Metagraph::new(columns).unwrap()
+    }
+
+    fn uids(metagraph: &Metagraph, limit: Option<u64>, seed: u8, sample_size: usize) -> Vec<usize> {
+        let chosen = chosen(metagraph, limit, Seed([seed; 32]), sample_size);
+        for (uid, peer) in &chosen {
+            assert_eq!(peer.hotkey, metagraph.hotkeys[*uid]);
+        }
+        chosen.into_iter().map(|(uid, _)| uid).collect()
+    }
+
+    #[test]
+    fn whoever_validates_or_serves_nothing_is_not_asked() {
+        let metagraph = subnet(6);
+        assert_eq!(uids(&metagraph, Some(LIMIT), 1, 256), [1, 2, 4, 5]);
+        assert_eq!(uids(&metagraph, None, 1, 256), [0, 1, 2, 4, 5]);
+        assert_eq!(uids(&metagraph, Some(0), 1, 256), [2, 4, 5]);
+    }
+
+    #[test]
+    fn the_rounds_seed_draws_as_many_as_are_asked() {
+        let metagraph = subnet(100);
+        let drawn = uids(&metagraph, Some(LIMIT), 1, 20);
+        // Another validator comes to the same, one in another round to others.
+        assert_eq!(drawn, uids(&subnet(100), Some(LIMIT), 1, 20));
+        assert_ne!(drawn, uids(&metagraph, Some(LIMIT), 2, 20));
+        assert_eq!(drawn.len(), 20);
+        assert!(drawn.is_sorted_by(|a, b| a < b), "{drawn:?}");
+        assert!(!drawn.contains(&0) && !drawn.contains(&3), "{drawn:?}");
+        // In time everybody is asked.
+        let mut asked: BTreeSet<usize> = BTreeSet::new();
+        for seed in 0..100 {
+            asked.extend(uids(&metagraph, Some(LIMIT), seed, 20));
+        }
+        assert_eq!(asked.len(), 98);
+    }
 }
