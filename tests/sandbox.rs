@@ -74,14 +74,15 @@ fn a_weak_sandbox_judges_only_when_told_to() {
 #[test]
 fn a_doctor_looks_at_machine_and_sandbox() {
     let place = Place::new();
-    let look = |arguments: &[&str]| -> (Option<i32>, Value) {
-        let output = place.run(&[&["doctor", "tricorder", "--json"], arguments].concat());
+    let look_at = |subnet: &str, arguments: &[&str]| -> (Option<i32>, Value) {
+        let output = place.run(&[&["doctor", subnet, "--json"], arguments].concat());
         let told = serde_json::from_slice(&output.stdout);
         (
             output.status.code(),
             told.unwrap_or_else(|_| panic!("{}", errors(&output))),
         )
     };
+    let look = |arguments: &[&str]| look_at("tricorder", arguments);
     let names = |told: &Value| -> Vec<String> {
         let findings = told["findings"].as_array().expect("a list").iter();
         findings
@@ -107,6 +108,17 @@ fn a_doctor_looks_at_machine_and_sandbox() {
     assert_eq!(told["needs"]["subnet"], "tricorder");
     assert_eq!(told["needs"]["minimum"]["validator"]["cores"], 2);
     assert_eq!(names(&look(&[]).1).len(), 7);
+    // Who asks live miners runs nobody's model.
+    let (_, told) = look_at("healthcare-challenge", &["--role", "validator"]);
+    let parts = ["validator: cores", "validator: memory", "validator: disk"];
+    assert_eq!(names(&told), parts);
+    let needs = &told["needs"];
+    assert_eq!(needs["subnet"], "healthcare-challenge");
+    assert_eq!(needs["minimum"]["runs_models"], false);
+    let (_, models) = look_at("healthcare", &["--role", "validator"]);
+    let least = |of: &Value| of["needs"]["minimum"]["validator"]["memory_bytes"].as_u64();
+    assert!(least(&told) < least(&models), "{told}");
+    assert_eq!(names(&models).len(), 4);
 
     // In this order: where seccomp is hidden nothing more can be.
     let both = without(libc::SYS_landlock_create_ruleset, || {
@@ -120,7 +132,10 @@ fn a_doctor_looks_at_machine_and_sandbox() {
     let advice = sandbox["advice"].as_str().expect("words");
     assert!(advice.contains("--sandbox degraded"), "{advice}");
     let said = place.mistake(&["doctor", "chess"]);
-    assert!(said.contains("tricorder"), "{said}");
+    assert!(
+        said.contains("tricorder, healthcare, healthcare-challenge"),
+        "{said}"
+    );
     let said = place.mistake(&["doctor", "tricorder", "--data-dir", "nowhere"]);
     assert!(said.contains("nowhere"), "{said}");
 }

@@ -28,6 +28,8 @@ pub struct Compute {
     pub miner: Minimum,
     /// Of who judges them.
     pub validator: Minimum,
+    /// Whether models of others are run, which must be isolated.
+    pub runs_models: bool,
 }
 
 /// How many models this machine runs at once: one for each core, as far as its memory suffices for what each may take.

@@ -29,7 +29,7 @@ pub fn compute(subnet: &str) -> Result<(&'static str, Compute), Failure> {
     })
 }
 
-/// Look at the machine and at its sandbox.
+/// Look at the machine, and at its sandbox where models are run.
 pub async fn look(
     doctor: &Doctor,
     compute: &Compute,
@@ -42,7 +42,9 @@ pub async fn look(
     if doctor.role != Some(Role::Miner) {
         machine.beside("validator", &compute.validator, findings);
     }
-    findings.push(sandbox().await?);
+    if compute.runs_models {
+        findings.push(sandbox().await?);
+    }
     Ok(())
 }
 

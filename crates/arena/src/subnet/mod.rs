@@ -12,6 +12,7 @@ use agon_dataset::chest::LabelSet;
 pub const COMPUTE: &[(&str, Compute)] = &[
     (tricorder::NAME, tricorder::COMPUTE),
     (healthcare::NAME, healthcare::COMPUTE),
+    (healthcare::challenge::NAME, healthcare::challenge::COMPUTE),
 ];
 
 /// How a subnet pays, by its name, without judging data: what is needed to make weights of rows again.

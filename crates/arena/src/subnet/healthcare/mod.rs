@@ -59,6 +59,7 @@ pub const COMPUTE: Compute = Compute {
         disk_bytes: 50 * GB,
         graphics_bytes: None,
     },
+    runs_models: true,
 };
 
 /// Which of the original's rewards [`Scoring::Original`] means.

@@ -57,6 +57,7 @@ pub const COMPUTE: Compute = Compute {
         disk_bytes: 20 * GB,
         graphics_bytes: None,
     },
+    runs_models: true,
 };
 
 /// Largest height and width a model may declare.

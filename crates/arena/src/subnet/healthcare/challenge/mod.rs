@@ -20,6 +20,7 @@ use super::rewards::squared_cosine;
 use super::{HISTORY, shares_by_average};
 use crate::challenge::{Challenge, Reply};
 use crate::competition::{SampleError, Score};
+use crate::compute::{Compute, GB, Minimum};
 use crate::incentive::Incentive;
 use crate::ledger::Evaluation;
 use crate::reward::{self, Past, Scoring, robust};
@@ -38,6 +39,19 @@ use std::time::Duration;
 
 /// Its name in the ledger. Answers of servers and losses of models never stand in one competition.
 pub const NAME: &str = "healthcare-challenge";
+
+/// What it needs of a machine. A miner trains as in the other form. A validator runs no model: it makes an image a
+/// question, and holds the answers of all servers to it, with the usual 256 of them at most 1 GiB ([`ANSWER_BYTES`]). The
+/// X-rays take the same room.
+pub const COMPUTE: Compute = Compute {
+    miner: super::COMPUTE.miner,
+    validator: Minimum {
+        cores: 2,
+        memory_bytes: 4 * GB,
+        ..super::COMPUTE.validator
+    },
+    runs_models: false,
+};
 
 /// The name of the request: the original's class.
 pub const REQUEST: &str = "Predict";
