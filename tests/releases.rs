@@ -281,6 +281,16 @@ fn two_competitions_are_judged_by_their_releases_and_paid_by_their_weights() {
     let models = told["models"].as_array().unwrap();
     let agrees = |model: &Value| model["agrees"] == true;
     assert!(models.len() == 3 && models.iter().all(agrees), "{told:#}");
+    // The last round has judged nobody.
+    let said = place.mistake(&[
+        "validator",
+        "rejudge",
+        "--ledger",
+        ledger,
+        "--store",
+        "store",
+    ]);
+    assert!(said.contains("nothing new was released"), "{said}");
     let export = |ledger: &str, output: &str| {
         let export = ["ledger", "export", "--ledger", ledger, "--output", output];
         place.json(&[&export[..], &["--json"]].concat())["sha256"].clone()

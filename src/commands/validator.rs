@@ -438,6 +438,12 @@ async fn rejudge(arguments: Rejudge) -> Result<(), Failure> {
             let competition = released::again(release, &arguments.judging, kept).await?;
             Judging::of(&arguments.judging, competition).await?
         }
+        None if round.agenda.is_some() => {
+            return Err(Failure::user(anyhow!(
+                "round {} judged nobody, because nothing new was released; --round names another",
+                round.number
+            )));
+        }
         None => {
             let xrays = (name == healthcare::NAME).then_some(&arguments.rules);
             Judging::open(&arguments.judging, xrays).await?
