@@ -121,7 +121,9 @@ pub fn read_inputs(from: &mut impl Read, inputs: &mut Vec<Tensor>) -> io::Result
     let sizes: Option<Vec<usize>> = sizes.collect();
     let fits = |sizes: &Vec<usize>| {
         let mut each = sizes.iter();
-        each.try_fold(0usize, |sum, &size| sum.checked_add(size)) <= Some(MAX_VALUES)
+        let sum = each.try_fold(0usize, |sum, &size| sum.checked_add(size));
+        // A sum that is none would be the least of all.
+        sum.is_some_and(|sum| sum <= MAX_VALUES)
     };
     let sizes = sizes.filter(fits);
     let sizes = sizes.ok_or_else(|| io::Error::other("inputs too large"))?;
