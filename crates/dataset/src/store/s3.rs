@@ -328,7 +328,13 @@ impl S3Store {
             method: Method::PUT,
             url,
             authorization: None,
-            headers: vec![("content-md5".to_owned(), md5)],
+            headers: vec![
+                ("content-md5".to_owned(), md5),
+                (
+                    "content-type".to_owned(),
+                    "application/octet-stream".to_owned(),
+                ),
+            ],
             body: bytes,
             expected: &[],
             advice: ADVICE,
@@ -358,8 +364,12 @@ impl S3Store {
     }
 
     fn is_there(&self, key: &str) -> Result<bool, StoreError> {
-        let client = Client::patient(self.patience, &GO_ON);
-        Ok(self.look(key, &client)?.is_some())
+        match self.look(key, &Client::patient(self.patience, &GO_ON)) {
+            Ok(seen) => Ok(seen.is_some()),
+            // For who asks it is not there.
+            Err(StoreError::Hidden { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -426,7 +436,7 @@ impl ArtefactStore for S3Store {
         };
         match self.read(&key, expected, &GO_ON) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(StoreError::Missing { .. } | StoreError::Hidden { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
