@@ -11,6 +11,7 @@ use agon_dataset::store::{ArtefactStore, Cache, LocalStore};
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use serde_json::Value;
 use std::fs;
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -334,7 +335,20 @@ fn hub_of(hub: &Hub) -> [(&'static str, String); 1] {
     [("HF_ENDPOINT", hub.url().to_owned())]
 }
 
-/// A validator with nothing but the chain, this store and this environment scores this model.
+/// A validator with nothing but the chain, this store and this environment.
+pub fn validate(world: &World, store: &str, environment: &[(&str, String)], flags: &str) -> Output {
+    let command = format!(
+        "validator tricorder --netuid 1 --data-dir synthetic_data --judging.sample 3 --store {store} {flags} \
+        --neuron.disable_set_weights --logging.logging_dir neurons"
+    );
+    let words: Vec<String> = world.words(&command.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = world.place.command(&words);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.output().unwrap()
+}
+
+/// Such a validator scores this model.
 pub fn judged(world: &World, store: &str, environment: &[(&str, String)], sha: &str) {
     world.sudo("tempo", "20");
     let images = [
@@ -347,15 +361,8 @@ pub fn judged(world: &World, store: &str, environment: &[(&str, String)], sha: &
     ];
     world.place.json(&images);
     fs::create_dir_all(world.place.path("empty")).unwrap();
-    let command = format!(
-        "validator tricorder --netuid 1 --data-dir synthetic_data --judging.sample 3 --store {store} \
-        --models.cache_dir cache --rounds 1 --neuron.disable_set_weights --logging.logging_dir neurons"
-    );
-    let words: Vec<String> = world.words(&command.split_whitespace().collect::<Vec<_>>().join(" "));
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut command = world.place.command(&words);
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    let output = command.output().unwrap();
+    let flags = "--models.cache_dir cache --rounds 1";
+    let output = validate(world, store, environment, flags);
     assert!(output.status.success(), "{}", errors(&output));
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     let board = [

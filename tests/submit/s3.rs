@@ -1,7 +1,7 @@
 //! A bucket as a store: as a library, as the source of a validator's models, and from outside.
 
 use super::bucket::{Bucket, KEY, NAME, SECRET, TOKEN, is_transfer, object, refusal};
-use super::command::{judged, model, world};
+use super::command::{judged, model, validate, world};
 use super::common::errors;
 use super::hub::digest;
 use super::server::{Answer, Request};
@@ -417,11 +417,31 @@ fn a_model_goes_through_a_bucket_from_miner_to_validator() {
     // A validator that may only read what is public has nothing else.
     bucket.show();
     judged(&world, &store, &endpoint, &sha);
-    let transfers = bucket
-        .server
-        .seen()
+    let transfers = || {
+        let seen = bucket.server.seen();
+        let is_model = |it: &&Request| is_transfer(it) && it.path.contains(&sha);
+        seen.iter().filter(is_model).count()
+    };
+    assert_eq!(transfers(), 1);
+    // The next round costs no transfer.
+    let flags = "--models.cache_dir cache --rounds 2";
+    let output = validate(&world, &store, &endpoint, flags);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(transfers(), 1);
+    // Whose credentials are none judges nobody.
+    let wrong: Vec<_> = environment
         .iter()
-        .filter(|it| is_transfer(it) && it.path.contains(&sha))
-        .count();
-    assert_eq!(transfers, 1);
+        .map(|(name, value)| match *name {
+            "AWS_SECRET_ACCESS_KEY" => (*name, "another".to_owned()),
+            name => (name, value.clone()),
+        })
+        .collect();
+    let flags = "--models.cache_dir other --rounds 3";
+    let output = validate(&world, &store, &wrong, flags);
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("SignatureDoesNotMatch") && !said.contains(KEY),
+        "{said}"
+    );
 }
