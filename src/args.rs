@@ -30,6 +30,8 @@ pub use submit::*;
 pub use train::*;
 pub use wallet::*;
 
+use agon_dataset::store::Location;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -153,6 +155,11 @@ pub struct Up {
     /// Print one JSON document at the end and nothing else on standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A store: a directory or, where the program can use one, a bucket.
+fn store() -> impl TypedValueParser<Value = Location> {
+    OsStringValueParser::new().try_map(Location::try_from)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@ use super::{OneSubnet, RunTricorderValidator, Running, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::reward::Scoring;
 use agon_dataset::chest::LabelSet;
+use agon_dataset::store::Location;
 use agon_keys::AccountId;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -156,10 +157,11 @@ pub struct JudgingData {
     /// By which rules scores become weights.
     #[arg(long, value_enum, default_value_t)]
     pub scoring: ScoringRules,
-    /// Where models that are committed to be there are fetched, by their digest; needed wherever models are judged.
-    #[arg(long, value_name = "DIR")]
-    pub store: Option<PathBuf>,
-    /// Where models from the Hub are kept; default: agon/models in XDG_CACHE_HOME or ~/.cache.
+    /// Where models that are committed to be there are fetched, by their digest; needed wherever models are judged. A
+    /// directory, or s3://BUCKET/PREFIX (built with --features s3; the AWS_ variables say how).
+    #[arg(long, value_name = "DIR", value_parser = super::store())]
+    pub store: Option<Location>,
+    /// Where models from the Hub and from buckets are kept; default: agon/models in XDG_CACHE_HOME or ~/.cache.
     #[arg(
         long = "models.cache_dir",
         visible_alias = "models.model_dir",

@@ -3,6 +3,7 @@
 use super::{Serving, TrainHealthcare, WalletPlace, Watching};
 use crate::amount::Amount;
 use agon_arena::subnet::healthcare::challenge::Threshold;
+use agon_dataset::store::Location;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -41,9 +42,10 @@ pub struct MineHealthcare {
     /// Read the hotkey's password from the first line of this file instead of asking for it.
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
-    /// The store that validators of this machine read; what is committed is kept there.
-    #[arg(long, value_name = "DIR", default_value = ".agon/store")]
-    pub store: PathBuf,
+    /// The store that validators read; what is committed is kept there. A directory, or s3://BUCKET/PREFIX (built with
+    /// --features s3; the AWS_ variables say how).
+    #[arg(long, value_name = "DIR", default_value = ".agon/store", value_parser = super::store())]
+    pub store: Location,
     /// Publish models in this repository of the Hugging Face Hub, and commit to its revisions. It is private until the
     /// chain has the commitment. The token is HF_TOKEN or ACCESS_TOKEN, also from a file .env.
     #[arg(long = "hf_repo_id", alias = "hf-repo-id", value_name = "OWNER/NAME")]

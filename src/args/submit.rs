@@ -1,6 +1,7 @@
 //! What can be typed about submitting models.
 
 use super::{OneSubnet, Signing};
+use agon_dataset::store::Location;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -65,9 +66,9 @@ pub struct SubmitTricorder {
     /// Where the files are put; default: huggingface if a repository is named, else local.
     #[arg(long, value_name = "HUB", value_enum)]
     pub hub: Option<HubName>,
-    /// The local store.
-    #[arg(long, value_name = "DIR", default_value = ".agon/store")]
-    pub store: PathBuf,
+    /// The local store: a directory, or s3://BUCKET/PREFIX (built with --features s3; the AWS_ variables say how).
+    #[arg(long, value_name = "DIR", default_value = ".agon/store", value_parser = super::store())]
+    pub store: Location,
     /// The repository of the Hub, OWNER/NAME, at most 32 bytes; it is made if it is not there. The token comes
     /// from HF_TOKEN.
     #[arg(

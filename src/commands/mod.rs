@@ -14,6 +14,7 @@ mod released;
 pub mod service;
 pub mod session;
 pub mod stake;
+mod store;
 pub mod submit;
 pub mod subnet;
 pub mod train;

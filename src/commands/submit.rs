@@ -1,6 +1,7 @@
 //! `agon submit`: a model from a file to a commitment that validators take.
 
 use super::session::{Order, Session, document, facts};
+use super::store;
 use super::wallet::{Part, account, open};
 use crate::args::{
     Action, Arguments, Command, HubName, Submit, SubmitTricorder, SubmittedCompetition,
@@ -17,7 +18,7 @@ use agon_arena::subnet::tricorder::submission::{
 };
 use agon_dataset::pack::pack;
 use agon_dataset::source::{Access, Patience, Repository, SourceError};
-use agon_dataset::store::{LocalStore, StoreError};
+use agon_dataset::store::StoreError;
 use agon_keys::AccountId;
 use agon_model::digest::Digest;
 use agon_model::inspect::{Limits, check_size};
@@ -188,7 +189,7 @@ impl<'a> Work<'a> {
     }
 
     fn local(&self) -> Result<Shelf<'a>, Failure> {
-        let store = LocalStore::open(&self.arguments.store).map_err(unstored)?;
+        let store = store::open(&self.arguments.store, None)?;
         let folder = self.hotkey.to_string();
         Ok(Shelf::Local { store, folder })
     }
@@ -521,14 +522,14 @@ fn access() -> Result<Access, Failure> {
     Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)
 }
 
-fn unstored(error: StoreError) -> Failure {
-    Failure::user(error)
-}
-
 fn unpublished(error: PublishError) -> Failure {
     match error {
         PublishError::Source(SourceError::Stopped) => Failure::Interrupted,
-        PublishError::Source(error) if error.is_users() => Failure::user(error),
+        PublishError::Source(error) | PublishError::Store(StoreError::Source(error))
+            if error.is_users() =>
+        {
+            Failure::user(error)
+        }
         PublishError::Licence(_) => Failure::user(error),
         error => Failure::Ours(error.into()),
     }

@@ -4,6 +4,7 @@ mod questions;
 
 use super::released;
 use super::session::{Session, document, table};
+use super::store;
 use crate::args::{
     Asking, JudgingData, Logging, Rejudge, ReleasedData, RunTricorderValidator, RunValidator,
     RunXRayValidator, Validator as Arguments, ValidatorVerb, XRayForm, XRayRules,
@@ -32,7 +33,7 @@ use agon_dataset::chest::{self, Record};
 use agon_dataset::skin;
 use agon_dataset::source::{Access, Patience};
 use agon_dataset::split::{self, Shares};
-use agon_dataset::store::{Cache, LocalStore};
+use agon_dataset::store::Cache;
 use agon_neuron::{ChainClient, Signer};
 use anyhow::{Context, anyhow};
 use serde::Serialize;
@@ -187,7 +188,7 @@ impl Judging {
                 None => models_at_once(&competition.budget()),
             },
             competition,
-            store: store(arguments)?,
+            store: fetch(arguments)?,
             sandbox: arguments.running.sandbox().await?,
         })
     }
@@ -262,22 +263,19 @@ async fn xrays(arguments: &JudgingData, rules: &XRayRules) -> Result<Vec<Record>
     tokio::task::spawn_blocking(load).await?
 }
 
-/// Where models come from: the local store and the Hub.
-fn store(arguments: &JudgingData) -> Result<Fetch, Failure> {
-    let local = match &arguments.store {
-        Some(directory) if directory.is_dir() => LocalStore::open(directory)?,
-        Some(directory) => {
-            return Err(Failure::user(anyhow!(
-                "the store {} is no directory",
-                directory.display()
-            )));
-        }
-        None => {
-            return Err(Failure::user(anyhow!(
-                "models are judged here, so --store DIR is needed: where those of this machine are"
-            )));
-        }
-    };
+/// Where models come from: the store and the Hub.
+fn fetch(arguments: &JudgingData) -> Result<Fetch, Failure> {
+    let location = arguments.store.as_ref().ok_or_else(|| {
+        Failure::user(anyhow!(
+            "models are judged here, so --store DIR is needed: where those of this machine are"
+        ))
+    })?;
+    if let Some(directory) = location.directory().filter(|it| !it.is_dir()) {
+        return Err(Failure::user(anyhow!(
+            "the store {} is no directory",
+            directory.display()
+        )));
+    }
     let home = std::env::home_dir();
     let variable = |name: &str| std::env::var(name).ok();
     let access = Access::from_environment(&variable, home.as_deref()).map_err(Failure::user)?;
@@ -286,7 +284,8 @@ fn store(arguments: &JudgingData) -> Result<Fetch, Failure> {
         None => cache_directory().join("models"),
     };
     let cache = Cache::open(kept, arguments.cache_size << 30)?;
-    Ok(Fetch::local(Arc::new(local)).with_hub(&access, cache, Patience::default()))
+    let store = store::open(location, Some(cache.clone()))?;
+    Ok(Fetch::local(store).with_hub(&access, cache, Patience::default()))
 }
 
 /// The neuron's own directory, laid out as the field's neurons do.

@@ -1,7 +1,7 @@
 //! `agon submit` from outside: a node, a Hub or a store, and the real binary.
 
-use super::common::errors;
 use super::common::world::World;
+use super::common::{Place, errors};
 use super::hub::{Hub, TOKEN, digest};
 use super::server::Answer;
 use agon_arena::commitment::{Form, Statement};
@@ -11,13 +11,14 @@ use agon_dataset::store::{ArtefactStore, Cache, LocalStore};
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use serde_json::Value;
 use std::fs;
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const REPOSITORY: &str = "someone/skin";
 
 /// An untrained network: as good as any to be submitted.
-fn model(seed: u64) -> Vec<u8> {
+pub fn model(seed: u64) -> Vec<u8> {
     let mut model = lesion_classifier(&LesionClassifier::small()).unwrap();
     agon_train::init::initialise(&mut model, seed).unwrap();
     model.strip_training();
@@ -25,7 +26,7 @@ fn model(seed: u64) -> Vec<u8> {
 }
 
 /// A world with a model and the code it was made with.
-fn world() -> World {
+pub fn world() -> World {
     let world = World::with_subnet();
     let code = world.place.path("code");
     fs::create_dir_all(world.place.path("models")).unwrap();
@@ -149,7 +150,7 @@ fn two_phases_keep_their_place_and_go_on() {
     let (status, again, said) = submit(&world, &hub, TOKEN, &flags);
     assert_eq!(status, Some(0), "{said}");
     assert_eq!(again["commitment"], told["commitment"]);
-    judged(&world, &hub, &sha);
+    judged(&world, "empty", &hub_of(&hub), &sha);
     // Another model has another seal.
     fs::write(world.place.path("models/lesions.onnx"), model(2)).unwrap();
     let (status, _, said) = submit(&world, &hub, TOKEN, &flags);
@@ -313,7 +314,7 @@ fn a_model_goes_to_the_hub_unseen_until_it_is_committed() {
     assert!(extrinsic.starts_with(&format!("{block}-")), "{extrinsic}");
 
     // What is committed is what a validator fetches.
-    judged(&world, &hub, &digest(&model(2)));
+    judged(&world, "empty", &hub_of(&hub), &digest(&model(2)));
     let text = committed(&world)["text"].as_str().unwrap().to_owned();
     let claim = Statement::read(text.as_bytes(), &[Form::File])
         .unwrap()
@@ -329,8 +330,26 @@ fn a_model_goes_to_the_hub_unseen_until_it_is_committed() {
     assert_eq!(fetched.unwrap().unwrap().bytes, model(2));
 }
 
-/// A validator with nothing but the chain and the Hub scores this model.
-fn judged(world: &World, hub: &Hub, sha: &str) {
+/// The environment of a program that is to use this Hub.
+fn hub_of(hub: &Hub) -> [(&'static str, String); 1] {
+    [("HF_ENDPOINT", hub.url().to_owned())]
+}
+
+/// A validator with nothing but the chain, this store and this environment.
+pub fn validate(world: &World, store: &str, environment: &[(&str, String)], flags: &str) -> Output {
+    let command = format!(
+        "validator tricorder --netuid 1 --data-dir synthetic_data --judging.sample 3 --store {store} {flags} \
+        --neuron.disable_set_weights --logging.logging_dir neurons"
+    );
+    let words: Vec<String> = world.words(&command.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = world.place.command(&words);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.output().unwrap()
+}
+
+/// Such a validator scores this model.
+pub fn judged(world: &World, store: &str, environment: &[(&str, String)], sha: &str) {
     world.sudo("tempo", "20");
     let images = [
         "data",
@@ -342,12 +361,8 @@ fn judged(world: &World, hub: &Hub, sha: &str) {
     ];
     world.place.json(&images);
     fs::create_dir_all(world.place.path("empty")).unwrap();
-    let command = "validator tricorder --netuid 1 --data-dir synthetic_data --judging.sample 3 --store empty \
-        --models.cache_dir cache --rounds 1 --neuron.disable_set_weights --logging.logging_dir neurons";
-    let words: Vec<String> = world.words(&command.split_whitespace().collect::<Vec<_>>().join(" "));
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut command = world.place.command(&words);
-    let output = command.env("HF_ENDPOINT", hub.url()).output().unwrap();
+    let flags = "--models.cache_dir cache --rounds 1";
+    let output = validate(world, store, environment, flags);
     assert!(output.status.success(), "{}", errors(&output));
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     let board = [
@@ -416,4 +431,25 @@ fn a_repository_under_another_licence_is_left_alone() {
         (1, false)
     );
     assert_eq!(committed(&world), Value::Null);
+}
+
+#[test]
+fn a_store_that_cannot_be_is_refused_at_once() {
+    let place = Place::new();
+    let (store, reason) = match cfg!(feature = "s3") {
+        true => ("s3://", "s3://bucket/prefix"),
+        false => ("s3://models/skin", "--features s3"),
+    };
+    for command in [
+        "submit tricorder --netuid 1",
+        "miner healthcare --netuid 1",
+        "validator tricorder --netuid 1",
+        "validator healthcare --netuid 1",
+        "validator rejudge",
+    ] {
+        let mut words: Vec<&str> = command.split(' ').collect();
+        words.extend(["--store", store]);
+        let said = place.mistake(&words);
+        assert!(said.contains("--store") && said.contains(reason), "{said}");
+    }
 }

@@ -34,6 +34,7 @@ const LATE: &str = "the transfer took too long";
 pub struct Fetch {
     local: Arc<dyn ArtefactStore>,
     hub: Option<Arc<Hub>>,
+    waiting: Arc<Waiting>,
 }
 
 /// The Hub, and what was fetched from it.
@@ -41,10 +42,11 @@ struct Hub {
     access: Access,
     cache: Cache,
     patience: Patience,
-    /// Since when a file is not given.
-    waiting: Mutex<BTreeMap<String, Instant>>,
-    wait: Duration,
 }
+
+/// Since when servers do not give what they are asked for.
+#[derive(Default)]
+struct Waiting(Mutex<BTreeMap<String, Instant>>);
 
 /// A model that is here.
 #[derive(Debug, PartialEq)]
@@ -82,11 +84,12 @@ pub enum FetchError {
 }
 
 impl Fetch {
-    /// Models of the local store alone; whoever names another place is refused.
+    /// Models of one store alone; whoever names another place is refused.
     pub fn local(store: Arc<dyn ArtefactStore>) -> Self {
         Self {
             local: store,
             hub: None,
+            waiting: Arc::default(),
         }
     }
 
@@ -97,8 +100,6 @@ impl Fetch {
             access: access.anonymous(),
             cache,
             patience,
-            waiting: Mutex::default(),
-            wait: WAIT,
         };
         Self {
             hub: Some(Arc::new(hub)),
@@ -116,11 +117,23 @@ impl Fetch {
         claim: &Claim,
         limit: u64,
     ) -> Result<Result<Model, Unfetched>, FetchError> {
-        let (this, claim, hotkey) = (self.clone(), claim.clone(), *hotkey);
+        let (claim, hotkey) = (claim.clone(), *hotkey);
+        self.timed(move |this, stop| this.get(&hotkey, &claim, limit, stop))
+            .await
+    }
+
+    /// Does what may take a transfer, on a thread of its own and not for ever.
+    async fn timed(
+        &self,
+        get: impl FnOnce(&Self, &AtomicBool) -> Result<Result<Model, Unfetched>, FetchError>
+        + Send
+        + 'static,
+    ) -> Result<Result<Model, Unfetched>, FetchError> {
+        let this = self.clone();
         // A future that is dropped ends its transfer, too.
         let stop = Stop::default();
         let told = stop.flag();
-        let work = tokio::task::spawn_blocking(move || this.get(&hotkey, &claim, limit, &told));
+        let work = tokio::task::spawn_blocking(move || get(&this, &told));
         let watch = async {
             tokio::time::sleep(TRANSFER).await;
             stop.tell();
@@ -132,25 +145,25 @@ impl Fetch {
         }
     }
 
-    /// The model of this digest that was fetched before, from the local store or the cache. Asks no server.
+    /// The model of this digest that was fetched before, from the cache or the store. Asks no server, unless the store is
+    /// on one.
     ///
     /// # Errors
-    /// When the disk fails. An inner error says that it is not there, or not as it was.
+    /// When the disk or the store fails. An inner error says that it is not there, or not as it was.
     pub async fn kept(
         &self,
         digest: Digest,
         limit: u64,
     ) -> Result<Result<Model, Unfetched>, FetchError> {
-        let this = self.clone();
-        let look = move || {
+        self.timed(move |this, stop| {
             if let Some(hub) = &this.hub
                 && let Ok(Some(bytes)) = hub.cache.get(&digest.0, limit)
             {
                 return Ok(Ok(Model { bytes, digest }));
             }
-            this.stored(digest, limit)
-        };
-        tokio::task::spawn_blocking(look).await?
+            this.stored(digest, limit, stop)
+        })
+        .await
     }
 
     fn get(
@@ -161,9 +174,9 @@ impl Fetch {
         stop: &AtomicBool,
     ) -> Result<Result<Model, Unfetched>, FetchError> {
         let fetched = match (&claim.location, &self.hub) {
-            (Location::Local(digest), _) => self.stored(*digest, limit)?,
+            (Location::Local(digest), _) => self.stored(*digest, limit, stop)?,
             (Location::Hub(file), Some(hub)) => {
-                hub.fetch(file, claim.content.digest(), limit, stop)?
+                hub.fetch(file, claim.content.digest(), limit, &self.waiting, stop)?
             }
             (Location::Hub(_), None) => Err(refused("this network has no models of the Hub")),
         };
@@ -175,9 +188,21 @@ impl Fetch {
         )
     }
 
-    fn stored(&self, digest: Digest, limit: u64) -> Result<Result<Model, Unfetched>, FetchError> {
-        match self.local.get(&digest.0, limit) {
-            Ok(bytes) => Ok(Ok(Model { bytes, digest })),
+    fn stored(
+        &self,
+        digest: Digest,
+        limit: u64,
+        stop: &AtomicBool,
+    ) -> Result<Result<Model, Unfetched>, FetchError> {
+        let name = digest.to_string();
+        match self.local.get_unless(&digest.0, limit, stop) {
+            Ok(bytes) => {
+                self.waiting.end(&name);
+                Ok(Ok(Model { bytes, digest }))
+            }
+            Err(StoreError::Source(
+                error @ (SourceError::Transfer { .. } | SourceError::Stopped),
+            )) => self.waiting.longer("the store", &name, &error).map(Err),
             Err(error) => unstored(error).map(Err),
         }
     }
@@ -189,6 +214,7 @@ impl Hub {
         file: &HubFile,
         digest: Option<Digest>,
         limit: u64,
+        waiting: &Waiting,
         stop: &AtomicBool,
     ) -> Result<Result<Model, Unfetched>, FetchError> {
         let name = format!("{}@{}/{}", file.repository, file.revision, file.file);
@@ -206,13 +232,13 @@ impl Hub {
         };
         let arrived = file.fetch_to(&self.access, partial.path(), wanted, self.patience, stop);
         if let Err(error) = arrived {
-            return self.unarrived(&name, error).map(Err);
+            return unarrived(&name, error, waiting).map(Err);
         }
         let (bytes, digest) = partial.keep(limit)?;
         if file.is_pinned() {
             self.cache.remember(&name, &digest)?;
         }
-        self.waiting().remove(&name);
+        waiting.end(&name);
         let digest = Digest(digest);
         Ok(Ok(Model { bytes, digest }))
     }
@@ -242,40 +268,55 @@ impl Hub {
             Err(error) => unstored(error).map(|unfetched| Some(Err(unfetched))),
         }
     }
+}
 
-    /// What it means that a file did not arrive.
-    fn unarrived(&self, name: &str, error: SourceError) -> Result<Unfetched, FetchError> {
-        match error {
-            SourceError::TooLarge { size, limit, .. } => Ok(too_large(size, limit)),
-            SourceError::Mismatch { .. } => {
-                Ok(refused("the file is not the one that was committed"))
-            }
-            SourceError::NotFound { .. } => Ok(refused(&format!("the Hub has no {name}"))),
-            SourceError::Credentials(_) => Ok(refused(&format!(
-                "the Hub does not show {name}: the repository is private or gated"
-            ))),
-            SourceError::Transfer { .. } | SourceError::Stopped => {
-                let error = match error {
-                    SourceError::Stopped => LATE.to_owned(),
-                    error => error.to_string(),
-                };
-                let mut waiting = self.waiting();
-                let since = *waiting.entry(name.to_owned()).or_insert_with(Instant::now);
-                if since.elapsed() < self.wait {
-                    return Err(FetchError::Unavailable(error));
-                }
-                waiting.remove(name);
-                let minutes = self.wait.as_secs() / 60;
-                Ok(refused(&format!(
-                    "the Hub did not give {name} in {minutes} minutes: {error}"
-                )))
-            }
-            error => Err(FetchError::Source(error)),
-        }
+impl Waiting {
+    /// Something was given at last.
+    fn end(&self, name: &str) {
+        self.since().remove(name);
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Something is not given now: nobody's fault, until that has lasted too long.
+    fn longer(
+        &self,
+        server: &str,
+        name: &str,
+        error: &SourceError,
+    ) -> Result<Unfetched, FetchError> {
+        let error = match error {
+            SourceError::Stopped => LATE.to_owned(),
+            error => error.to_string(),
+        };
+        let mut waiting = self.since();
+        let since = *waiting.entry(name.to_owned()).or_insert_with(Instant::now);
+        if since.elapsed() < WAIT {
+            return Err(FetchError::Unavailable(error));
+        }
+        waiting.remove(name);
+        let minutes = WAIT.as_secs() / 60;
+        Ok(refused(&format!(
+            "{server} did not give {name} in {minutes} minutes: {error}"
+        )))
+    }
+
+    fn since(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What it means that a file of the Hub did not arrive.
+fn unarrived(name: &str, error: SourceError, waiting: &Waiting) -> Result<Unfetched, FetchError> {
+    match error {
+        SourceError::TooLarge { size, limit, .. } => Ok(too_large(size, limit)),
+        SourceError::Mismatch { .. } => Ok(refused("the file is not the one that was committed")),
+        SourceError::NotFound { .. } => Ok(refused(&format!("the Hub has no {name}"))),
+        SourceError::Credentials(_) => Ok(refused(&format!(
+            "the Hub does not show {name}: the repository is private or gated"
+        ))),
+        SourceError::Transfer { .. } | SourceError::Stopped => {
+            waiting.longer("the Hub", name, &error)
+        }
+        error => Err(FetchError::Source(error)),
     }
 }
 
@@ -283,11 +324,16 @@ impl Hub {
 fn unstored(error: StoreError) -> Result<Unfetched, FetchError> {
     match error {
         StoreError::Io { .. } => Err(error.into()),
+        // Of what is left, nothing is the submission's: whoever runs the validator has to mend it.
+        StoreError::Source(error) => Err(FetchError::Source(error)),
         StoreError::TooLarge { size, limit, .. } => Ok(too_large(size, limit)),
         StoreError::Missing { .. } => Ok(refused("the store has no file of this digest")),
         StoreError::Damaged { .. } => {
             Ok(refused("the stored file is not the one that was committed"))
         }
+        StoreError::Hidden { .. } => Ok(refused(
+            "the store does not show a file of this digest: it is not there, or private",
+        )),
     }
 }
 

@@ -17,12 +17,14 @@ mod hub;
 mod listing;
 mod receipt;
 mod repository;
-mod transfer;
+pub(crate) mod transfer;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use access::Access;
+#[cfg(feature = "s3")]
+pub(crate) use access::parse_endpoint;
 pub(crate) use archive::inside;
 pub use archive::{Caps, MAX_ENTRIES, MAX_RATIO, UnpackError, unzip};
 pub use catalogue::{

@@ -10,6 +10,7 @@ mod publish;
 use super::axon::announce;
 use super::axon::serving::{Desk, Opening};
 use super::session::Session;
+use super::store;
 use super::train::{cancelled_when_stopped, healthcare};
 use crate::args::{Chain, MineHealthcare, MinedSubnet, Miner as Arguments, Signing};
 use crate::failure::Failure;
@@ -18,7 +19,6 @@ use crate::printer::Printer;
 use crate::talk::Talk;
 use agon_arena::event::{Event, Events};
 use agon_arena::miner::Miner;
-use agon_dataset::store::LocalStore;
 use agon_neuron::Signer;
 use agon_train::fit::BEST_MODEL;
 use answer::Answering;
@@ -70,7 +70,7 @@ async fn mine(arguments: Arc<MineHealthcare>) -> Result<(), Failure> {
         client: session.client.clone(),
         netuid,
         hotkey: hotkey.clone(),
-        store: Arc::new(LocalStore::open(&arguments.store).map_err(Failure::user)?),
+        store: store::open(&arguments.store, None)?,
         events: listening.heard("miner"),
     };
     let best = healthcare::directory(&arguments.training).join(BEST_MODEL);

@@ -1,4 +1,4 @@
-//! A better model on its way to validators: kept in the local store, put where they can fetch it, committed.
+//! A better model on its way to validators: kept in the store, put where they can fetch it, committed.
 
 use crate::args::MineHealthcare;
 use crate::commands::data::environment::DotEnv;
@@ -9,6 +9,7 @@ use agon_arena::event::Event;
 use agon_arena::miner::{Miner, SubmitError};
 use agon_arena::subnet::healthcare::NAME;
 use agon_dataset::source::{Access, Patience, Repository, SourceError, Upload};
+use agon_dataset::store::StoreError;
 use agon_model::digest::Digest;
 use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ static GO_ON: AtomicBool = AtomicBool::new(false);
 
 /// Where validators fetch models.
 pub enum Place {
-    /// From the store of this machine.
+    /// From the store.
     Local,
     /// From a repository of the Hub.
     Hub {
@@ -84,6 +85,7 @@ enum Problem {
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
+            SubmitError::Store(StoreError::Source(error)) => error.into(),
             SubmitError::Store(_) | SubmitError::Statement(_) => Self::Lasting(error.into()),
             error => Self::Passing(error.into()),
         }
@@ -141,7 +143,8 @@ impl Publisher {
         let model = std::fs::read(&self.model)
             .with_context(|| format!("reading {}", self.model.display()))
             .map_err(|error| Problem::Lasting(Failure::Ours(error)))?;
-        let digest = self.miner.publish(&model)?;
+        // The store may be on a server.
+        let digest = tokio::task::block_in_place(|| self.miner.publish(&model))?;
         match &self.place {
             Place::Local => {
                 let file = File {

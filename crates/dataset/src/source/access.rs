@@ -83,7 +83,8 @@ impl Access {
     }
 }
 
-fn parse_endpoint(name: &'static str, value: &str) -> Result<Url, SourceError> {
+/// An endpoint of the environment, private or on this machine.
+pub(crate) fn parse_endpoint(name: &'static str, value: &str) -> Result<Url, SourceError> {
     let refuse = |reason| SourceError::Endpoint {
         name,
         value: value.to_owned(),

@@ -17,8 +17,12 @@ use super::{Patience, ReceiptFile, SourceError, at};
 use crate::files;
 
 mod ask;
+#[cfg(feature = "s3")]
+mod look;
 
-pub(super) use ask::{Ask, Reply};
+pub(crate) use ask::{Ask, Reply};
+#[cfg(feature = "s3")]
+pub(crate) use look::Seen;
 
 /// Most bytes of one transferred file.
 pub const MAX_FILE_BYTES: u64 = 64 << 30;
@@ -36,7 +40,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// What a file must be.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     pub size: Option<u64>,
     /// In hex.
     pub sha256: Option<String>,
@@ -53,7 +57,7 @@ impl Expected {
 
 /// A file to fetch.
 #[derive(Clone)]
-pub(super) struct Job {
+pub(crate) struct Job {
     /// Its name for people.
     pub name: String,
     pub url: Url,
@@ -66,7 +70,7 @@ pub(super) struct Job {
 }
 
 /// Transfers files, and asks small questions.
-pub(super) struct Client<'a> {
+pub(crate) struct Client<'a> {
     agent: ureq::Agent,
     attempts: u32,
     pause: Duration,
@@ -152,7 +156,7 @@ impl<'a> Client<'a> {
     /// A small JSON answer, and the address of the next page if the server names one of its own.
     pub fn page(&self, job: &Job) -> Result<(serde_json::Value, Option<Url>), SourceError> {
         let (bytes, next) = self.with_attempts(&job.url, || {
-            let mut answer = self.get(job, None)?.0;
+            let mut answer = self.get(job, &[])?.0;
             check_status(&answer, job)?;
             let link = text(answer.headers(), header::LINK);
             let body = answer.body_mut().with_config().limit(MAX_ANSWER);
@@ -180,7 +184,7 @@ impl<'a> Client<'a> {
     /// A small answer.
     pub fn bytes(&self, job: &Job) -> Result<Vec<u8>, SourceError> {
         self.with_attempts(&job.url, || {
-            let mut answer = self.get(job, None)?.0;
+            let mut answer = self.get(job, &[])?.0;
             check_status(&answer, job)?;
             let body = answer.body_mut().with_config().limit(MAX_ANSWER);
             body.read_to_vec()
@@ -259,12 +263,12 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Asks for the file, from byte `from` of the state that the part was of, and follows redirects. Credentials go to
-    /// the job's own host only. Also returns the digest that some server on the way announced.
+    /// Asks for the file, with further headers, and follows redirects. Credentials go to the job's own host only. Also
+    /// returns the digest that some server on the way announced.
     fn get(
         &self,
         job: &Job,
-        from: Option<(u64, &str)>,
+        headers: &[(header::HeaderName, String)],
     ) -> Result<(Response<ureq::Body>, Option<String>), Trouble> {
         let mut url = job.url.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -274,10 +278,8 @@ impl<'a> Client<'a> {
             {
                 request = request.header(header::AUTHORIZATION, authorization);
             }
-            if let Some((start, validator)) = from {
-                request = request
-                    .header(header::RANGE, format!("bytes={start}-"))
-                    .header(header::IF_RANGE, validator);
+            for (name, value) in headers {
+                request = request.header(name, value);
             }
             let answer = request
                 .call()
@@ -331,7 +333,14 @@ impl<'a> Client<'a> {
         {
             return Ok((part.clone(), true));
         }
-        let (mut answer, md5) = self.get(job, from)?;
+        // The rest of the very state that the part was of.
+        let range = from.map(|(start, validator)| {
+            [
+                (header::RANGE, format!("bytes={start}-")),
+                (header::IF_RANGE, validator.to_owned()),
+            ]
+        });
+        let (mut answer, md5) = self.get(job, range.as_ref().map_or(&[][..], |it| &it[..]))?;
         let is_continued = match answer.status() {
             StatusCode::PARTIAL_CONTENT if from.is_some() => true,
             StatusCode::RANGE_NOT_SATISFIABLE if from.is_some() => {
@@ -503,7 +512,7 @@ fn finish(job: &Job, part: &Part) -> Result<ReceiptFile, SourceError> {
 }
 
 /// An address without its query, which may hold a signature.
-pub(super) fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);

@@ -1,18 +1,27 @@
 //! Artefacts by content: the digest is the name, so a file cannot change under its name.
 //!
-//! A store keeps what is put into it; a [`Cache`] keeps what came from elsewhere while there is room.
+//! A store keeps what is put into it; a [`Cache`] keeps what came from elsewhere while there is room. A store is a
+//! directory or, with the feature `s3`, a bucket; [`Location`] is the one place that knows what a user calls them.
 
 mod cache;
+mod location;
+#[cfg(feature = "s3")]
+mod s3;
 
 pub use cache::{Cache, Partial};
+pub use location::{Location, ParseLocationError};
+#[cfg(feature = "s3")]
+pub use s3::{BucketPlace, S3Store};
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
 
 use crate::files::{self, ReadError};
+use crate::source::SourceError;
 
 /// Where model files are published and fetched. The digest is the SHA-256 of the bytes.
 pub trait ArtefactStore: Send + Sync {
@@ -23,8 +32,41 @@ pub trait ArtefactStore: Send + Sync {
     /// digest after.
     fn get(&self, digest: &[u8; 32], max_bytes: u64) -> Result<Vec<u8>, StoreError>;
 
+    /// As [`ArtefactStore::get`], given up soon after `stop` is set where the bytes come from elsewhere.
+    fn get_unless(
+        &self,
+        digest: &[u8; 32],
+        max_bytes: u64,
+        _stop: &AtomicBool,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.get(digest, max_bytes)
+    }
+
     /// Whether an artefact of this name is present. Its bytes are checked only by [`ArtefactStore::get`].
     fn contains(&self, digest: &[u8; 32]) -> Result<bool, StoreError>;
+
+    /// Keeps a file under a name, in a folder of its owner's beside the artefacts, in place of what was there.
+    ///
+    /// # Errors
+    /// When a name is no plain file name, or the store fails.
+    fn put_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// A file that was kept under a name; `None` if there is none.
+    ///
+    /// # Errors
+    /// When a name is no plain file name, the file has more than `max_bytes`, or the store fails.
+    fn get_named(
+        &self,
+        folder: &str,
+        name: &str,
+        max_bytes: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether there is a file under a name.
+    ///
+    /// # Errors
+    /// As [`ArtefactStore::get_named`].
+    fn has_named(&self, folder: &str, name: &str) -> Result<bool, StoreError>;
 }
 
 /// Why a store could not keep or give an artefact.
@@ -61,6 +103,17 @@ pub enum StoreError {
         /// The damaged file.
         path: PathBuf,
     },
+    /// The store does not show it: either it is not there, or not everybody may read it.
+    #[error("{} does not show artefact {digest}", root.display())]
+    Hidden {
+        /// Hexadecimal digest asked for.
+        digest: String,
+        /// The store.
+        root: PathBuf,
+    },
+    /// The server of a store does not answer, or takes no requests from here.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The operating system refused.
     #[error("cannot use {}: {source}", path.display())]
     Io {
@@ -73,6 +126,26 @@ pub enum StoreError {
 
 /// Where files with names lie.
 const NAMED: &str = "named";
+
+/// The key of an artefact below the root of its store.
+fn key(digest: &[u8; 32]) -> String {
+    let name = hex::encode(digest);
+    format!("{}/{name}", &name[..2])
+}
+
+/// The key of a file with a name; `None` if a name is no plain file name.
+fn named_key(folder: &str, name: &str) -> Option<String> {
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('/');
+    (is_plain(folder) && is_plain(name)).then(|| format!("{NAMED}/{folder}/{name}"))
+}
+
+/// What is said of a name that is none.
+fn not_plain(path: PathBuf) -> StoreError {
+    StoreError::Io {
+        path,
+        source: io::Error::new(io::ErrorKind::InvalidInput, "not a plain file name"),
+    }
+}
 
 /// A directory as a store: `<root>/<first two hex digits>/<sha256>`, and `<root>/named/<folder>/<name>` for what
 /// belongs to artefacts without being one.
@@ -97,67 +170,15 @@ impl LocalStore {
         &self.root
     }
 
-    /// Keeps a file under a name, in a folder of its owner's beside the artefacts, in place of what was there.
-    ///
-    /// # Errors
-    /// When a name is no plain file name, or the operating system refuses.
-    pub fn put_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.named(folder, name)?;
-        let directory = self.root.join(NAMED).join(folder);
-        fs::create_dir_all(&directory)
-            .and_then(|()| files::write_atomically(&path, bytes))
-            .map_err(|source| StoreError::Io { path, source })
-    }
-
-    /// A file that was kept under a name; `None` if there is none.
-    ///
-    /// # Errors
-    /// When a name is no plain file name, the file has more than `max_bytes`, or the operating system refuses.
-    pub fn get_named(
-        &self,
-        folder: &str,
-        name: &str,
-        max_bytes: u64,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = self.named(folder, name)?;
-        match files::read_capped(&path, max_bytes) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(ReadError::Io(source)) => Err(StoreError::Io { path, source }),
-            Err(ReadError::TooLarge(size)) => Err(StoreError::TooLarge {
-                digest: name.to_owned(),
-                size,
-                limit: max_bytes,
-            }),
-        }
-    }
-
-    /// Whether there is a file under a name.
-    ///
-    /// # Errors
-    /// As [`LocalStore::get_named`].
-    pub fn has_named(&self, folder: &str, name: &str) -> Result<bool, StoreError> {
-        let path = self.named(folder, name)?;
-        path.try_exists()
-            .map_err(|source| StoreError::Io { path, source })
-    }
-
     fn named(&self, folder: &str, name: &str) -> Result<PathBuf, StoreError> {
-        let path = self.root.join(NAMED).join(folder).join(name);
-        let is_plain =
-            |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('/');
-        match is_plain(folder) && is_plain(name) {
-            true => Ok(path),
-            false => Err(StoreError::Io {
-                path,
-                source: io::Error::new(io::ErrorKind::InvalidInput, "not a plain file name"),
-            }),
+        match named_key(folder, name) {
+            Some(key) => Ok(self.root.join(key)),
+            None => Err(not_plain(self.root.join(NAMED).join(folder).join(name))),
         }
     }
 
     fn path(&self, digest: &[u8; 32]) -> PathBuf {
-        let name = hex::encode(digest);
-        self.root.join(&name[..2]).join(name)
+        self.root.join(key(digest))
     }
 }
 
@@ -211,6 +232,39 @@ impl ArtefactStore for LocalStore {
 
     fn contains(&self, digest: &[u8; 32]) -> Result<bool, StoreError> {
         let path = self.path(digest);
+        path.try_exists()
+            .map_err(|source| StoreError::Io { path, source })
+    }
+
+    fn put_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.named(folder, name)?;
+        let directory = self.root.join(NAMED).join(folder);
+        fs::create_dir_all(&directory)
+            .and_then(|()| files::write_atomically(&path, bytes))
+            .map_err(|source| StoreError::Io { path, source })
+    }
+
+    fn get_named(
+        &self,
+        folder: &str,
+        name: &str,
+        max_bytes: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.named(folder, name)?;
+        match files::read_capped(&path, max_bytes) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(ReadError::Io(source)) => Err(StoreError::Io { path, source }),
+            Err(ReadError::TooLarge(size)) => Err(StoreError::TooLarge {
+                digest: name.to_owned(),
+                size,
+                limit: max_bytes,
+            }),
+        }
+    }
+
+    fn has_named(&self, folder: &str, name: &str) -> Result<bool, StoreError> {
+        let path = self.named(folder, name)?;
         path.try_exists()
             .map_err(|source| StoreError::Io { path, source })
     }

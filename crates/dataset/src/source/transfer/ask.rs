@@ -8,7 +8,7 @@ use ureq::http::{Method, Request, StatusCode, header};
 use url::Url;
 
 /// A request.
-pub(in crate::source) struct Ask<'a> {
+pub(crate) struct Ask<'a> {
     pub method: Method,
     pub url: Url,
     /// The `Authorization` header.
@@ -23,7 +23,7 @@ pub(in crate::source) struct Ask<'a> {
 }
 
 /// What the server says to it.
-pub(in crate::source) struct Reply {
+pub(crate) struct Reply {
     pub status: StatusCode,
     pub body: Vec<u8>,
 }
@@ -31,11 +31,7 @@ pub(in crate::source) struct Reply {
 impl Client<'_> {
     /// Asks, again where that can help; so it must do no harm to be asked twice. Redirects are not followed: what is
     /// sent is for this host. `progress` is told how much of the body is sent.
-    pub(in crate::source) fn ask(
-        &self,
-        ask: &Ask,
-        progress: &dyn Fn(u64, u64),
-    ) -> Result<Reply, SourceError> {
+    pub(crate) fn ask(&self, ask: &Ask, progress: &dyn Fn(u64, u64)) -> Result<Reply, SourceError> {
         self.with_attempts(&ask.url, || {
             let mut body = Sending {
                 left: ask.body,

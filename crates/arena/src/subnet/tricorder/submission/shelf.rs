@@ -2,18 +2,19 @@
 
 use super::{CARD, LICENCE, Names, RECORD, Record};
 use agon_dataset::source::{Repository, SourceError, Upload};
-use agon_dataset::store::{ArtefactStore, LocalStore, StoreError};
+use agon_dataset::store::{ArtefactStore, StoreError};
 use agon_model::digest::Digest;
+use std::sync::Arc;
 
 /// Most bytes of a record.
 const MAX_RECORD: u64 = 4096;
 
 /// A place for a submission's files.
 pub enum Shelf<'a> {
-    /// The local store: the model under its digest, and the rest in a folder of the hotkey's.
+    /// The network's store: the model under its digest, and the rest in a folder of the hotkey's.
     Local {
         /// The store.
-        store: LocalStore,
+        store: Arc<dyn ArtefactStore>,
         /// The folder's name.
         folder: String,
     },
@@ -39,7 +40,7 @@ pub struct Found {
 /// Why files are not where they should be.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The local store failed.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The Hub failed or refuses.
