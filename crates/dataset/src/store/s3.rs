@@ -58,8 +58,8 @@ impl FromStr for BucketPlace {
 
     /// Reads what stands behind `s3://`.
     fn from_str(text: &str) -> Result<Self, ParseLocationError> {
-        let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let (bucket, rest) = text.split_once('/').unwrap_or((text, ""));
+        let prefix = rest.strip_suffix('/').unwrap_or(rest);
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         let is_bucket = (3..=255).contains(&bucket.len())
             && bucket.bytes().all(allowed)
@@ -69,7 +69,7 @@ impl FromStr for BucketPlace {
             !part.is_empty() && part != "." && part != ".." && !part.contains(char::is_control)
         };
         let is_prefix =
-            prefix.is_empty() || prefix.len() <= MAX_PREFIX && prefix.split('/').all(is_part);
+            rest.is_empty() || prefix.len() <= MAX_PREFIX && prefix.split('/').all(is_part);
         match is_bucket && is_prefix {
             true => Ok(Self {
                 bucket: bucket.to_owned(),
