@@ -78,8 +78,8 @@ fn main() {
                     .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/evaluate.py"))
                     .args([&path, &table])
                     .arg(cores.to_string())
-                    // As our workers, whose library is told the same.
-                    .envs(ENVIRONMENT)
+                    // Official builds report to their maker, with a thread of their own.
+                    .envs([ENVIRONMENT[1]])
                     .output()
                     .expect("PYTHON starts");
                 let said = String::from_utf8_lossy(&run.stderr);
