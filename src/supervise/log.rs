@@ -291,18 +291,19 @@ fn newer(path: &Path, file: &File) -> io::Result<Option<File>> {
     if is_known(path) {
         return Ok(None);
     }
-    let mut newer = path.to_owned();
-    for (_, older) in parts(path)? {
-        if is_known(&older) {
-            let opened = open(&newer)?;
-            // Older files move first: while this one stands where it stood, the newer one did.
-            return Ok(opened.filter(|_| is_known(&older)));
-        }
-        newer = older;
+    let parts = parts(path)?;
+    if let Some((number, older)) = parts.iter().find(|(_, older)| is_known(older)) {
+        // By its number: a list that is made while files move may lack one.
+        let opened = match number {
+            0 | 1 => open(path)?,
+            _ => open(&numbered(path, &(number - 1).to_string()))?,
+        };
+        // Older files move first: while this one stands where it stood, the newer one did.
+        return Ok(opened.filter(|_| is_known(older)));
     }
     // It is gone, with others perhaps: go on with the oldest that is left.
     match known.nlink() {
-        0 => open(&newer),
+        0 => open(parts.last().map_or(path, |(_, oldest)| oldest)),
         _ => Ok(None),
     }
 }
@@ -446,6 +447,24 @@ mod tests {
         }
         let heard = String::from_utf8(follower.join().unwrap()).unwrap();
         assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn no_file_is_passed_over_while_it_moves() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.log");
+        let at = |number: &str| numbered(&path, number);
+        for (name, content) in [(path.clone(), "d"), (at("1"), "c"), (at("3"), "a")] {
+            std::fs::write(name, content).unwrap();
+        }
+        // The second is between two names, or was when the names were listed.
+        let read = File::open(at("3")).unwrap();
+        assert!(newer(&path, &read).unwrap().is_none());
+        std::fs::write(at("2"), "b").unwrap();
+        let mut next = String::new();
+        let mut file = newer(&path, &read).unwrap().expect("it is there again");
+        file.read_to_string(&mut next).unwrap();
+        assert_eq!(next, "b");
     }
 
     #[test]
