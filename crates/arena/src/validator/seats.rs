@@ -2,7 +2,7 @@
 //!
 //! A function of what the chain and the ledger hold, so that validators with the same past choose the same. Who earns
 //! stays, or a crowd of newcomers would take pay away without being better; but only half of the seats are kept, or nobody
-//! could overtake. The others wait in a queue that nobody can be pushed back in for ever: whoever was judged longest ago is next.
+//! could overtake. The others wait: whoever was never judged is next, then whoever was judged longest ago.
 
 use crate::roster::Entry;
 use agon_keys::AccountId;
