@@ -250,13 +250,14 @@ impl Records {
         }
     }
 
-    /// In which round before `round` each hotkey was judged last.
+    /// The cut-off block of the last round before `round` in which each hotkey was judged.
     pub(crate) async fn last_judged(
         &self,
         round: u64,
     ) -> Result<BTreeMap<AccountId, u64>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT hotkey, MAX(round) FROM evaluations WHERE genesis = ? AND competition = ? AND round < ? GROUP BY hotkey",
+            "SELECT hotkey, MAX(cutoff_block) FROM evaluations JOIN rounds USING (genesis, competition, round) \
+             WHERE genesis = ? AND competition = ? AND round < ? GROUP BY hotkey",
         )
         .bind(&self.genesis)
         .bind(&self.competition)

@@ -2,14 +2,15 @@
 //!
 //! A function of what the chain and the ledger hold, so that validators with the same past choose the same. Who earns
 //! stays, or a crowd of newcomers would take pay away without being better; but only half of the seats are kept, or nobody
-//! could overtake. The others wait: whoever was never judged is next, then whoever was judged longest ago.
+//! could overtake. The others wait in one queue, since they were judged last or, who never was, since they committed: whoever
+//! comes later stands behind, so no crowd keeps anybody waiting for ever.
 
 use crate::roster::Entry;
 use agon_keys::AccountId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Take `seats` of the entries and leave them in their order; the hotkeys of the others, in their order. `shares` are those
-/// of the rounds before; `judged` says in which of them a hotkey was judged last.
+/// of the rounds before; `judged` is the cut-off of the last of them in which a hotkey was judged.
 pub(super) fn fill(
     entries: &mut Vec<Entry>,
     seats: usize,
@@ -22,8 +23,8 @@ pub(super) fn fill(
     queue.sort_by(|a, b| share(b).total_cmp(&share(a)));
     let earning = queue.iter().take_while(|entry| share(entry) > 0.0).count();
     let kept = earning.min(seats / 2);
-    // A hotkey that was never judged has waited longest.
-    queue[kept..].sort_by_key(|entry| (judged.get(&entry.hotkey).copied(), entry.committed()));
+    let since = |entry: &Entry| judged.get(&entry.hotkey).copied().unwrap_or(entry.block);
+    queue[kept..].sort_by_key(|entry| (since(entry), entry.committed()));
     let seated: BTreeSet<AccountId> = queue.iter().take(seats).map(|entry| entry.hotkey).collect();
     let waiting = |entry: &&Entry| !seated.contains(&entry.hotkey);
     let waiting = entries.iter().filter(waiting).map(|entry| entry.hotkey);
@@ -80,12 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn the_best_stay_and_newcomers_come_before_those_judged_before() {
-        let judged = [(1, 4), (2, 3), (3, 4), (4, 4), (5, 2)];
-        let judged = judged.map(|(of, round)| (hotkey(of), round)).into();
+    fn the_best_stay_and_the_others_come_in_the_order_of_their_waiting() {
+        let judged = [(1, 40), (2, 30), (3, 40), (4, 40), (5, 7)];
+        let judged = judged.map(|(of, block)| (hotkey(of), block)).into();
         let shares = [(1, 0.1), (3, 0.5), (4, 0.3), (2, 0.1)];
-        // Of four who earn, the two best; then 6 and 7, who were never judged.
-        assert_eq!(seated(1..9, 4, &shares, &judged), [3, 4, 6, 7]);
+        // Of four who earn, the two best; 6 committed before 5 was judged, 8 after it.
+        assert_eq!(seated(1..9, 4, &shares, &judged), [3, 4, 5, 6]);
         assert_eq!(seated(1..6, 4, &shares, &judged), [2, 3, 4, 5]);
         // One seat is nobody's.
         assert_eq!(seated(1..6, 1, &shares, &judged), [5]);
@@ -93,21 +94,19 @@ mod tests {
     }
 
     #[test]
-    fn everybody_has_a_turn_while_newcomers_arrive() {
+    fn everybody_has_a_turn_whatever_crowd_arrives() {
         let mut judged = BTreeMap::new();
-        let mut last = BTreeMap::new();
-        for round in 1..=40 {
-            // One new hotkey in every second round, and two earn all the time.
-            let there = 0..(10 + round as u8 / 2);
-            for number in seated(there, 4, &[(0, 0.6), (1, 0.4)], &judged) {
-                judged.insert(hotkey(number), round);
-                last.insert(number, round);
+        // Ten are there, and two of them earn all the time. In every round two more come, as many as the free seats.
+        for cutoff in (12..=60).step_by(2) {
+            for number in seated(0..cutoff, 4, &[(0, 0.6), (1, 0.4)], &judged) {
+                judged.insert(hotkey(number), u64::from(cutoff));
             }
         }
-        for number in 0..10 {
-            let waited = 40 - last[&number];
-            assert!(waited <= 30, "{number} has waited for {waited} rounds");
+        assert_eq!((judged[&hotkey(0)], judged[&hotkey(1)]), (60, 60));
+        // The others of the first ten were judged by block 18 once; all of them have had another turn.
+        for number in 2..10 {
+            let last = judged[&hotkey(number)];
+            assert!(last > 30, "{number} waits since block {last}");
         }
-        assert_eq!((last[&0], last[&1]), (40, 40));
     }
 }
