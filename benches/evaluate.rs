@@ -12,7 +12,7 @@ use agon_arena::sandbox::{Asking, Sandbox};
 use agon_arena::subnet::tricorder::Tricorder;
 use agon_dataset::skin::{self, Record, synthetic};
 use agon_model::architecture::{LesionClassifier, lesion_classifier};
-use agon_model::inference::{ENVIRONMENT, Engine};
+use agon_model::inference::{Engine, NO_TELEMETRY};
 use agon_model::metrics::argmax;
 use serde::Deserialize;
 use std::env;
@@ -79,7 +79,7 @@ fn main() {
                     .args([&path, &table])
                     .arg(cores.to_string())
                     // Official builds report to their maker, with a thread of their own.
-                    .envs([ENVIRONMENT[1]])
+                    .envs([NO_TELEMETRY])
                     .output()
                     .expect("PYTHON starts");
                 let said = String::from_utf8_lossy(&run.stderr);

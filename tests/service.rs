@@ -321,11 +321,9 @@ fn mistakes_are_told_and_not_repeated() {
     let table = String::from_utf8(place.run(&["service", "list"]).stdout).expect("text");
     assert!(table.contains("one: it ended with status 2"), "{table}");
     // Work that is done is done.
-    let done = services.start("two", &[], &["node", "export-genesis"]);
-    assert_eq!(
-        (&done["state"], &done["restarts"]),
-        (&"stopped".into(), &0.into())
-    );
+    services.start("two", &[], &["node", "export-genesis"]);
+    let done = services.wait("two", |view| view["state"] == "stopped");
+    assert_eq!(done["restarts"], 0);
     assert!(services.logs("two", "1000").contains("\"endowed\""));
 }
 
@@ -362,8 +360,11 @@ fn logs_are_put_aside() {
     let arguments = ["node", "export-genesis"];
     let view = services.start("one", &flags, &arguments);
     let log = view["log"].as_str().expect("a path").to_owned();
+    let done = |view: &Value| view["state"] == "stopped";
+    services.wait("one", done);
     for _ in 0..12 {
         services.place.json(&["service", "start", "one", "--json"]);
+        services.wait("one", done);
     }
     for (ending, is_there) in [("", true), (".1", true), (".2", true), (".3", false)] {
         let path = format!("{log}{ending}");

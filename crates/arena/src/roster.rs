@@ -318,25 +318,8 @@ mod tests {
     }
 
     fn metagraph(hotkeys: &[u8]) -> Metagraph {
-        let n = hotkeys.len();
-        Metagraph::new(Columns {
-            hotkeys: hotkeys.iter().copied().map(hotkey).collect(),
-            coldkeys: vec![hotkey(99); n],
-            stake: vec![0; n],
-            stake_weight: vec![0; n],
-            incentive: vec![0; n],
-            dividends: vec![0; n],
-            emission: vec![0; n],
-            consensus: vec![0; n],
-            validator_trust: vec![0; n],
-            validator_permit: vec![false; n],
-            active: vec![true; n],
-            last_update: vec![0; n],
-            block_at_registration: vec![0; n],
-            axons: vec![None; n],
-            ..Columns::default()
-        })
-        .unwrap()
+        let hotkeys = hotkeys.iter().copied().map(hotkey);
+        Metagraph::new(Columns::registered(hotkeys.collect())).unwrap()
     }
 
     fn commitment(number: u8, block: u64, index: u32, data: &str) -> Commitment {

@@ -19,18 +19,21 @@ use crate::model::{Dim, ValueSpec};
 use crate::proto::ElementType;
 
 /// Environment variables to be set for a process that runs models, with their values. `rten` creates a pool of threads
-/// for the whole process even when every run brings its own; with the first the pool has one thread. The second keeps
-/// official builds of ONNX Runtime from reporting to their maker, with a thread, a file and a connection. The third lets the
-/// C library of GNU keep the megabytes that every run takes and gives back: to have them zeroed by the system anew for each
-/// operator took a fifth of a run's time.
+/// for the whole process even when every run brings its own; with the first the pool has one thread. The second is
+/// [`NO_TELEMETRY`]. The third lets the C library of GNU keep the megabytes that every run takes and gives back: to have
+/// them zeroed by the system anew for each operator took a fifth of a run's time.
 pub const ENVIRONMENT: [(&str, &str); 3] = [
     ("RTEN_NUM_THREADS", "1"),
-    ("ORT_DISABLE_TELEMETRY", "1"),
+    NO_TELEMETRY,
     (
         "GLIBC_TUNABLES",
         "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824",
     ),
 ];
+
+/// Keeps official builds of ONNX Runtime from reporting to their maker, with a thread, a file and a connection. Loading
+/// its library is refused without it.
+pub const NO_TELEMETRY: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 
 /// What computes. Engines differ in the last bits, so those who must come to the same answers use the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -69,6 +69,30 @@ pub struct Columns {
     pub axons: Vec<Option<Axon>>,
 }
 
+impl Columns {
+    /// Hotkeys, by uid, that were just registered: each owns itself, is active and has nothing yet.
+    pub fn registered(hotkeys: Vec<AccountId>) -> Self {
+        let n = hotkeys.len();
+        Self {
+            coldkeys: hotkeys.clone(),
+            hotkeys,
+            stake: vec![0; n],
+            stake_weight: vec![0; n],
+            incentive: vec![0; n],
+            dividends: vec![0; n],
+            emission: vec![0; n],
+            consensus: vec![0; n],
+            validator_trust: vec![0; n],
+            validator_permit: vec![false; n],
+            active: vec![true; n],
+            last_update: vec![0; n],
+            block_at_registration: vec![0; n],
+            axons: vec![None; n],
+            ..Self::default()
+        }
+    }
+}
+
 /// Where an axon listens, as the hotkey published it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Axon {
@@ -438,26 +462,13 @@ mod tests {
     }
 
     fn columns(n: u8) -> Columns {
-        let len = usize::from(n);
         Columns {
             netuid: 1,
             block: 5,
             block_hash: H256([9; 32]),
             last_epoch_block: 3,
-            hotkeys: (0..n).map(account).collect(),
-            coldkeys: vec![account(200); len],
-            stake: vec![1; len],
-            stake_weight: vec![0; len],
-            incentive: vec![0; len],
-            dividends: vec![0; len],
-            emission: vec![0; len],
-            consensus: vec![0; len],
-            validator_trust: vec![0; len],
-            validator_permit: vec![false; len],
-            active: vec![true; len],
-            last_update: vec![0; len],
-            block_at_registration: vec![0; len],
-            axons: vec![None; len],
+            stake: vec![1; usize::from(n)],
+            ..Columns::registered((0..n).map(account).collect())
         }
     }
 

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Device;
 use crate::loss::Loss;
 
+/// So many threads may be asked for. More have never helped, and a mistyped million would stop the machine.
+pub const MOST_THREADS: usize = 1_024;
+
 /// The settings of [`fit`](crate::fit::fit). All but `threads` and `memory` are part of every checkpoint. The result
 /// depends on `memory` only where a batch does not fit into it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,10 +165,16 @@ impl FitOptions {
             ("batch_size", self.batch_size),
             ("shards", self.shards),
             ("frozen_views", self.frozen_views),
-            ("threads", self.threads.unwrap_or(1)),
         ] {
             check(value > 0, name, value.to_string(), positive)?;
         }
+        let threads = self.threads.unwrap_or(1);
+        check(
+            (1..=MOST_THREADS).contains(&threads),
+            "threads",
+            threads.to_string(),
+            "it must be 1 to 1024",
+        )?;
         if let Some(memory) = self.memory {
             let wanted = "it must be at least one byte";
             check(memory > 0, "memory", memory.to_string(), wanted)?;

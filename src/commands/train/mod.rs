@@ -26,7 +26,7 @@ use agon_train::checkpoint::{CheckpointError, OnOtherRun, Policy};
 use agon_train::examples::Examples;
 use agon_train::fit::{Checkpoints, FitError, Fitted};
 use agon_train::loss::Loss;
-use agon_train::options::{FitOptions, Sampler, Schedule};
+use agon_train::options::{FitOptions, MOST_THREADS, Sampler, Schedule};
 use agon_train::pretrained::load_trunk;
 use anyhow::{Context, anyhow};
 use layers::{Layers, TrainSettings};
@@ -112,6 +112,11 @@ fn tricorder(
     let (training, selection) = parts(settings, &printer)?;
     let workers = match settings.training.num_workers {
         0 => None,
+        workers if workers > MOST_THREADS => {
+            return Err(Failure::user(anyhow!(
+                "training.num_workers is {workers}: it must not exceed {MOST_THREADS}"
+            )));
+        }
         workers => Some(Arc::new(
             ThreadPoolBuilder::new().num_threads(workers).build()?,
         )),

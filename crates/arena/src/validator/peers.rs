@@ -179,34 +179,19 @@ mod tests {
     /// A subnet of so many hotkeys, all of which serve: uid 0 validates, 1 has the limit's stake and a permit, 2 more stake
     /// and no permit. Uid 3 has published nothing.
     fn subnet(size: u8) -> Metagraph {
-        let every = 0..size;
-        let count = usize::from(size);
+        let hotkeys = (0..size).map(|uid| AccountId([uid; 32]));
+        let axons = (0..size).map(|uid| {
+            Some(Axon {
+                block: 1,
+                version: 1,
+                ip: [10, 0, 0, uid].into(),
+                port: 8091,
+                protocol: 4,
+            })
+        });
         let mut columns = Columns {
-            hotkeys: every.clone().map(|uid| AccountId([uid; 32])).collect(),
-            coldkeys: every.clone().map(|uid| AccountId([uid; 32])).collect(),
-            stake: vec![0; count],
-            stake_weight: vec![0; count],
-            incentive: vec![0; count],
-            dividends: vec![0; count],
-            emission: vec![0; count],
-            consensus: vec![0; count],
-            validator_trust: vec![0; count],
-            validator_permit: vec![false; count],
-            active: vec![true; count],
-            last_update: vec![0; count],
-            block_at_registration: vec![0; count],
-            axons: every
-                .map(|uid| {
-                    Some(Axon {
-                        block: 1,
-                        version: 1,
-                        ip: [10, 0, 0, uid].into(),
-                        port: 8091,
-                        protocol: 4,
-                    })
-                })
-                .collect(),
-            ..Columns::default()
+            axons: axons.collect(),
+            ..Columns::registered(hotkeys.collect())
         };
         columns.stake[..3].copy_from_slice(&[LIMIT + 1, LIMIT, LIMIT + 1]);
         columns.validator_permit[..2].fill(true);

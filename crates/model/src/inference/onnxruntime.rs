@@ -12,7 +12,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{self, OutputSelector, RunOptions};
 use ort::value::TensorRef;
 
-use super::{ENVIRONMENT, Graph, LoadError, RunError, Tensor};
+use super::{Graph, LoadError, NO_TELEMETRY, RunError, Tensor};
 use crate::model::ValueSpec;
 
 /// What a program loads when it is told no path.
@@ -28,7 +28,7 @@ impl Library {
     /// Loads the library at `path` or under its usual name, unless that has been done.
     pub fn load(path: Option<&Path>) -> Result<Self, String> {
         // It reads this when it is loaded; afterwards is too late.
-        let (silence, value) = ENVIRONMENT[1];
+        let (silence, value) = NO_TELEMETRY;
         if std::env::var(silence).as_deref() != Ok(value) {
             return Err(format!(
                 "it would report to its maker unless {silence}={value} is in the environment"

@@ -25,8 +25,10 @@ pub fn multiply_adds(model: &Model, inputs: &[Shape]) -> u64 {
     };
     let mut sum = 0u64;
     for node in &graph.node {
-        sum = sum.saturating_add(values.cost(node));
-        for (name, shape) in node.output.iter().zip(values.outputs(node)) {
+        let outputs = values.outputs(node);
+        let first = outputs.first().and_then(Option::as_ref);
+        sum = sum.saturating_add(values.cost(node, first));
+        for (name, shape) in node.output.iter().zip(outputs) {
             if let Some(shape) = shape {
                 values.known.insert(name.clone(), shape);
             }
@@ -62,15 +64,15 @@ impl Values<'_> {
         self.shape(node, input).map_or(1, |shape| count(shape))
     }
 
-    fn cost(&self, node: &NodeProto) -> u64 {
-        let output = || self.outputs(node).into_iter().next().flatten();
+    /// What a node costs whose first output has this shape.
+    fn cost(&self, node: &NodeProto, output: Option<&Shape>) -> u64 {
         match node.op_type.as_str() {
             // Every place of the output takes a whole filter.
             "Conv" | "ConvInteger" => {
                 let filters = self.shape(node, 1).and_then(|filters| filters.first());
                 let filter = self.elements(node, 1) / filters.map_or(1, |&n| (n as u64).max(1));
-                match output() {
-                    Some(output) => count(&output).saturating_mul(filter),
+                match output {
+                    Some(output) => count(output).saturating_mul(filter),
                     None => self.elements(node, 1),
                 }
             }
@@ -89,8 +91,8 @@ impl Values<'_> {
                         false => left.last(),
                     }
                 });
-                match (output(), inner) {
-                    (Some(output), Some(&inner)) => count(&output).saturating_mul(inner as u64),
+                match (output, inner) {
+                    (Some(output), Some(&inner)) => count(output).saturating_mul(inner as u64),
                     _ => self.elements(node, 0).max(self.elements(node, 1)),
                 }
             }
