@@ -10,11 +10,14 @@ pub enum Failure {
     User(anyhow::Error),
     /// We failed; exit status 1.
     Ours(anyhow::Error),
-    /// The user pressed Ctrl-C; exit status 130, as shells expect.
+    /// The user pressed Ctrl-C; exit status [`Failure::INTERRUPTED`], as shells expect.
     Interrupted,
 }
 
 impl Failure {
+    /// The exit status of a command that was interrupted.
+    pub const INTERRUPTED: u8 = 130;
+
     /// A mistake of the user.
     pub fn user(error: impl Into<anyhow::Error>) -> Self {
         Self::User(error.into())
@@ -31,7 +34,7 @@ impl Failure {
                 say(&format!("agon failed: {}", whole(&error)));
                 ExitCode::from(1)
             }
-            Self::Interrupted => ExitCode::from(130),
+            Self::Interrupted => ExitCode::from(Self::INTERRUPTED),
         }
     }
 }

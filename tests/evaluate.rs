@@ -270,6 +270,64 @@ fn a_sample_is_drawn_from_the_seed() {
 }
 
 #[test]
+fn a_model_is_judged_on_what_its_run_kept_for_that() {
+    let place = place();
+    // Another split than the usual one, by another seed.
+    let run = [
+        &["train", "tricorder", "--data-dir", "data"][..],
+        &["--epochs", "1", "--image-size", "16", "--batch-size", "32"],
+        &["--val-split", "0.1", "--test-split", "0.4"],
+        &["--split-seed", "3", "--save-dir", "run", "--no-tensorboard"],
+    ]
+    .concat();
+    let trained = place.run(&run);
+    assert!(trained.status.success(), "{}", errors(&trained));
+    let said = errors(&trained);
+    let judge = |more: &[&str]| {
+        let output = place.run(&arguments(&[&["--json"], more].concat()));
+        assert!(output.status.success(), "{}", errors(&output));
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (document["data"].clone(), errors(&output))
+    };
+    let (data, warnings) = judge(&["--model", "run/model.onnx"]);
+    assert_eq!(
+        data["split"],
+        serde_json::json!({ "val_split": 0.1, "test_split": 0.4, "split_seed": 3 })
+    );
+    let kept = format!("{} kept for evaluation", data["images"]);
+    assert!(said.contains(&kept), "{kept}: {said}");
+    assert!(!warnings.contains("may have learnt"), "{warnings}");
+
+    // Who judges otherwise is warned, and so where only a model that is compared was trained otherwise.
+    let (data, warnings) = judge(&["--model", "run/model.onnx", "--split-seed", "20"]);
+    assert_eq!(data["split"]["split_seed"], 20);
+    assert!(warnings.contains("may have learnt"), "{warnings}");
+    std::fs::create_dir(place.path("other")).unwrap();
+    std::fs::copy(place.path("model-1.onnx"), place.path("other/model.onnx")).unwrap();
+    let config = "data:\n  val_split: 0.15\n  test_split: 0.25\n  split_seed: 20\n";
+    std::fs::write(place.path("other/config.yaml"), config).unwrap();
+    let compared = ["--model", "run/model.onnx", "--compare", "other/model.onnx"];
+    let (_, warnings) = judge(&compared);
+    assert!(
+        warnings.contains("other/model.onnx was trained with val-split 0.15"),
+        "{warnings}"
+    );
+
+    // A run that kept nothing has nothing to be judged on.
+    std::fs::write(place.path("other/config.yaml"), config.replace("0.25", "0")).unwrap();
+    let said = place.mistake(&arguments(&["--model", "other/model.onnx"]));
+    assert!(
+        said.contains("other/config.yaml") && said.contains("test-split 0"),
+        "{said}"
+    );
+    // Another tool's settings are none of a run.
+    std::fs::write(place.path("other/config.yaml"), "model: x\n").unwrap();
+    let (data, warnings) = judge(&["--model", "other/model.onnx"]);
+    assert_eq!(data["split"]["split_seed"], 20);
+    assert!(warnings.contains("does not say how"), "{warnings}");
+}
+
+#[test]
 fn reports_stand_alone_and_escape_what_is_not_theirs() {
     let place = place();
     let name = "<b>&\"x.onnx";

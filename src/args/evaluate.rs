@@ -73,19 +73,22 @@ pub struct EvaluateTricorder {
     /// The table of labels, where it is not found by itself.
     #[arg(long, value_name = "FILE")]
     pub labels_file: Option<PathBuf>,
-    /// Which lesions are judged, split as for training with the same seed.
+    /// Which lesions are judged. They are split as the run's config.yaml beside the model says, or as these flags do.
     #[arg(long, value_name = "PART", value_enum, default_value_t = EvaluatedPart::Judging)]
     pub part: EvaluatedPart,
-    /// Share of the lesions that models are chosen with; the same as for training.
-    #[arg(long, value_name = "X", default_value_t = agon_dataset::split::Shares::default().selection)]
-    pub val_split: f64,
-    /// Share of the lesions that training never saw; the same as for training.
-    #[arg(long, value_name = "X", default_value_t = agon_dataset::split::Shares::default().judging)]
-    pub test_split: f64,
+    /// Share of the lesions that models are chosen with [default: the run's, or 0.15].
+    #[arg(long, value_name = "X")]
+    pub val_split: Option<f64>,
+    /// Share of the lesions that training never saw [default: the run's, or 0.25].
+    #[arg(long, value_name = "X")]
+    pub test_split: Option<f64>,
+    /// Decides which lesions those are [default: the run's, or 20].
+    #[arg(long, value_name = "N")]
+    pub split_seed: Option<u64>,
     /// Judge so many images at most, drawn from the seed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_samples: Option<u32>,
-    /// What the split and every draw come from; the same as for training.
+    /// What every draw comes from: of the images to judge, and of lesions for intervals.
     #[arg(long, value_name = "N", default_value_t = super::DEFAULT_SEED)]
     pub seed: u64,
     /// How often the lesions are drawn anew for intervals and tests.

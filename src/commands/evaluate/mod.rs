@@ -2,13 +2,15 @@
 
 mod healthcare;
 mod output;
+mod parts;
 mod report;
 mod svg;
 
-use crate::args::{Evaluate, EvaluateTricorder, EvaluatedCompetition, EvaluatedPart, Output};
+use crate::args::{Evaluate, EvaluateTricorder, EvaluatedCompetition, Output};
 use crate::failure::Failure;
 use crate::files::write_atomically;
 use crate::printer::{Printer, result};
+use crate::signals::{EndsAtOnce, told_to_stop};
 use agon_arena::competition::{Budget, Competition, Judgement};
 use agon_arena::ledger::Outcome;
 use agon_arena::sandbox::{Asking, Sandbox, SandboxError};
@@ -19,11 +21,11 @@ use agon_arena::subnet::tricorder::evaluation::{
     Answers, Chance, Comparison, Evaluation, Truth, compare, evaluate,
 };
 use agon_dataset::skin::{self, Record};
-use agon_dataset::split::{self, Part, Shares};
 use agon_model::digest::Digest;
 use agon_model::inspect::check_size;
 use agon_model::metrics::Resampling;
 use anyhow::{Context, anyhow};
+use parts::{Division, Parts};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -58,13 +60,15 @@ pub struct Judged {
     pub directory: String,
     /// The part of it.
     pub part: &'static str,
+    /// How the parts were made.
+    pub split: parts::SplitSettings,
     /// Images that count.
     pub images: usize,
     /// Lesions they show.
     pub lesions: usize,
     /// Images left out because they cannot be read, with the reason.
     pub unreadable: Vec<Unreadable>,
-    /// What everything random came from.
+    /// What the images and the draws of lesions came from.
     pub seed: u64,
     /// How often the lesions were drawn.
     pub resamples: usize,
@@ -123,7 +127,8 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     let all = skin::open(&arguments.data_dir, arguments.labels_file.as_deref());
     let all = all.map_err(Failure::user)?;
-    let parts = Parts::new(&all, &arguments)?;
+    let division = Division::new(&arguments);
+    let parts = Parts::new(&all, &arguments, &division)?;
     let records: Vec<Record> = parts.judged.iter().map(|&at| all[at].clone()).collect();
     let sample = arguments.max_samples.map_or(records.len(), |n| n as usize);
     let competition =
@@ -134,10 +139,11 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     ));
     if items.is_empty() {
         return Err(Failure::User(anyhow!(
-            "the {} part has no images; choose another --part",
+            "the {} part has no images, as {division} says; choose another --part",
             arguments.part.as_str()
         )));
     }
+    division.warn(&arguments);
 
     let printer = Printer::new(false);
     let mut unreadable = BTreeMap::new();
@@ -180,6 +186,7 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
         engine: engine.unwrap_or(judging.competition.engine().to_string()),
         directory: arguments.data_dir.display().to_string(),
         part: arguments.part.as_str(),
+        split: division.split,
         images: truth.images(),
         lesions: truth.lesions(),
         unreadable: unreadable.iter().map(named).collect(),
@@ -221,47 +228,6 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
             "{failed} of {} models have no score; the reasons stand above",
             entries.len()
         ))),
-    }
-}
-
-/// Positions of the records that are learnt from, chosen with and judged.
-struct Parts {
-    training: Vec<usize>,
-    selection: Vec<usize>,
-    judged: Vec<usize>,
-}
-
-impl Parts {
-    fn new(records: &[Record], arguments: &EvaluateTricorder) -> Result<Self, Failure> {
-        let all = arguments.part == EvaluatedPart::All;
-        if all && !arguments.baselines {
-            return Ok(Self {
-                training: Vec::new(),
-                selection: Vec::new(),
-                judged: (0..records.len()).collect(),
-            });
-        }
-        if all || (arguments.baselines && arguments.part == EvaluatedPart::Training) {
-            return Err(Failure::User(anyhow!(
-                "baselines learn from the training part, so they are judged on --part judging or selection"
-            )));
-        }
-        let shares = Shares {
-            selection: arguments.val_split,
-            judging: arguments.test_split,
-        };
-        let split = split::split(records, &shares, arguments.seed)
-            .map_err(|error| Failure::User(anyhow!("{error}; --part all judges every image")))?;
-        let part = |part| split.part(part).to_vec();
-        Ok(Self {
-            training: part(Part::Training),
-            selection: part(Part::Selection),
-            judged: part(match arguments.part {
-                EvaluatedPart::Selection => Part::Selection,
-                EvaluatedPart::Training => Part::Training,
-                EvaluatedPart::Judging | EvaluatedPart::All => Part::Judging,
-            }),
-        })
     }
 }
 
@@ -358,7 +324,7 @@ impl Judging<'_> {
                 SandboxError::Engine(_) => Failure::user(error),
                 error => error.into(),
             })?,
-            _ = tokio::signal::ctrl_c() => return Err(Failure::Interrupted),
+            () = told_to_stop() => return Err(Failure::Interrupted),
         };
         let answers = asked.answers.map(|answers| {
             let mut known = BTreeMap::new();
@@ -395,6 +361,7 @@ impl Judging<'_> {
         let (training, selection): (Vec<_>, Vec<_>) =
             (records(&parts.training), records(&parts.selection));
         let learnt = tokio::task::block_in_place(|| {
+            let _stopping = EndsAtOnce::begin();
             baseline::baselines(&training, &selection, &judged, &progress)
         });
         let learnt = learnt.map_err(Failure::user)?;

@@ -10,11 +10,12 @@ use std::fmt::Write;
 /// Everything, for people.
 pub fn tables(judged: &Judged, entries: &[Entry]) -> String {
     let mut text = format!(
-        "{} images of {} lesions of {} (part {}, seed {}); {} intervals from {} draws of lesions\n",
+        "{} images of {} lesions of {} (part {}; {}; seed {}); {} intervals from {} draws of lesions\n",
         judged.images,
         judged.lesions,
         judged.directory,
         judged.part,
+        judged.split,
         judged.seed,
         percent(judged.confidence),
         judged.resamples

@@ -57,11 +57,12 @@ impl Form {
 
 fn heading(judged: &Judged) -> String {
     format!(
-        "{} images of {} lesions of {}, part {}, seed {}; intervals of {} from {} draws of lesions",
+        "{} images of {} lesions of {}, part {}; {}; seed {}; intervals of {} from {} draws of lesions",
         judged.images,
         judged.lesions,
         judged.directory,
         judged.part,
+        judged.split,
         judged.seed,
         percent(judged.confidence),
         judged.resamples

@@ -41,6 +41,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The file of settings that is taken by itself where there is one.
 const CONFIG: &str = "train_config.yaml";
+/// What a run's settings are called, beside what it makes.
+pub const SETTINGS: &str = "config.yaml";
 /// The side of an image where nothing is said.
 const COMPACT_SIDE: usize = 64;
 const JUDGED_SIDE: usize = agon_dataset::image::JUDGING_SIDE;
@@ -155,7 +157,7 @@ fn tricorder(
         load_trunk(&mut model, &path).map_err(Failure::user)?;
     }
     std::fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
-    save(&run.join("config.yaml"), yaml.as_bytes())?;
+    save(&run.join(SETTINGS), yaml.as_bytes())?;
     let checkpoints = Checkpoints {
         directory: &run,
         on_other_run: match start_anew {
