@@ -122,8 +122,9 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
         .map(|path| ModelFile::read(path))
         .collect::<Result<Vec<_>, _>>()?;
     let all = skin::open(&arguments.data_dir, arguments.labels_file.as_deref());
-    let all = all.map_err(Failure::user)?;
-    let parts = Parts::new(&all, &arguments)?;
+    let mut all = all.map_err(Failure::user)?;
+    let printer = Printer::new(false);
+    let parts = tokio::task::block_in_place(|| Parts::new(&mut all, &arguments, &printer))?;
     let records: Vec<Record> = parts.judged.iter().map(|&at| all[at].clone()).collect();
     let sample = arguments.max_samples.map_or(records.len(), |n| n as usize);
     let competition =
@@ -139,7 +140,6 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
         )));
     }
 
-    let printer = Printer::new(false);
     let mut unreadable = BTreeMap::new();
     let mut subjects = Vec::new();
     let judging = Judging {
@@ -232,7 +232,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(records: &[Record], arguments: &EvaluateTricorder) -> Result<Self, Failure> {
+    fn new(
+        records: &mut [Record],
+        arguments: &EvaluateTricorder,
+        printer: &Printer,
+    ) -> Result<Self, Failure> {
         let all = arguments.part == EvaluatedPart::All;
         if all && !arguments.baselines {
             return Ok(Self {
@@ -250,7 +254,10 @@ impl Parts {
             selection: arguments.val_split,
             judging: arguments.test_split,
         };
-        let split = split::split(records, &shares, arguments.seed)
+        let progress = |done: usize, total: usize| {
+            printer.progress("copies", done as u64, total as u64, String::new());
+        };
+        let split = split::split_files(records, &shares, arguments.seed, &progress)
             .map_err(|error| Failure::User(anyhow!("{error}; --part all judges every image")))?;
         let part = |part| split.part(part).to_vec();
         Ok(Self {
