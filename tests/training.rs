@@ -298,6 +298,11 @@ fn a_run_goes_on_from_the_very_checkpoint_that_is_named() {
         let said = errors(&output);
         assert!(output.status.success() && !said.contains("Epoch"), "{said}");
     }
+    // Nothing is deleted for a checkpoint that cannot be used.
+    let begun = names(&place.path("other"));
+    let anew = ["--learning-rate", "0.5", "--start-anew"];
+    place.mistake(&quick(&[&cut[..], &anew].concat()));
+    assert_eq!(names(&place.path("other")), begun);
 }
 
 #[test]
