@@ -308,6 +308,7 @@ fn steps(is_frozen: bool, shards: usize, directory: &Path) -> Measured {
     let checkpoints = Checkpoints {
         directory: place.path(),
         on_other_run: OnOtherRun::StartAnew,
+        begin_from: None,
         policy: Policy::default(),
     };
     let mut stamps = vec![Vec::new(); epochs];
@@ -320,7 +321,7 @@ fn steps(is_frozen: bool, shards: usize, directory: &Path) -> Measured {
             }
             // What is measured would be another thing.
             Progress::Split { .. } => panic!("there is not enough free memory"),
-            Progress::Epoch { .. } => {}
+            Progress::Begin { .. } | Progress::Epoch { .. } => {}
         }
         ControlFlow::Continue(())
     };

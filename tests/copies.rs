@@ -57,6 +57,7 @@ fn trained(seed: u64, [training, selection]: [&[Record]; 2]) -> Model {
     let checkpoints = Checkpoints {
         directory: directory.path(),
         on_other_run: OnOtherRun::Refuse,
+        begin_from: None,
         policy: Policy::default(),
     };
     let options = FitOptions {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::env;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -78,6 +79,17 @@ fn mistakes_are_named_and_leave_nothing_behind() {
     assert!(said.contains("cpu:0"), "{said}");
     let said = train(&["--synthetic", "--batch-size", "0"]);
     assert!(said.contains("batch_size"), "{said}");
+    // Nothing is read or generated for what is out of range.
+    let said = train(&["--synthetic", "--hue", "9"]);
+    assert!(
+        said.contains("augmentation.hue") && said.contains("from 0 to 0.5"),
+        "{said}"
+    );
+    let said = train(&["--synthetic", "--val-split", "0.6", "--test-split", "0.4"]);
+    assert!(
+        said.contains("data.val_split and data.test_split"),
+        "{said}"
+    );
     let said = train(&["--synthetic", "--resume", "elsewhere"]);
     assert!(said.contains("no checkpoint in elsewhere"), "{said}");
     let said = train(&["--model-type", "resnet"]);
@@ -114,6 +126,13 @@ fn a_run_ends_in_a_model_and_is_not_repeated() {
     ] {
         assert!(place.path("checkpoints").join(name).exists(), "{name}");
     }
+    // All are for whoever may read the user's files.
+    fs::write(place.path("usual"), b"").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    for name in names(&place.path("checkpoints")) {
+        let path = place.path("checkpoints").join(&name);
+        assert_eq!(mode(&path), mode(&place.path("usual")), "{name}");
+    }
     // The settings of the run repeat it elsewhere.
     let config = place.path("checkpoints/config.yaml");
     let config = config.to_str().unwrap();
@@ -138,6 +157,13 @@ fn a_run_ends_in_a_model_and_is_not_repeated() {
     assert!(said.contains("options.seed: 42 there, 5 here"), "{said}");
     assert!(said.contains("--start-anew"), "{said}");
     assert_eq!(model(&place), bytes);
+    let settings = fs::read(place.path("checkpoints/config.yaml")).unwrap();
+    let shown = names(&place.path("runs"));
+    let said = place.mistake(&quick(&["--learning-rate", "0.5"]));
+    assert!(said.contains("belong to another run"), "{said}");
+    let kept = fs::read(place.path("checkpoints/config.yaml")).unwrap();
+    assert_eq!(kept, settings);
+    assert_eq!(names(&place.path("runs")), shown);
     assert!(
         place
             .run(&quick(&["--seed", "5", "--start-anew"]))
@@ -181,7 +207,10 @@ fn images_that_cannot_be_read_are_told_and_left_out() {
     names.sort();
     fs::write(&names[3], b"no image").unwrap();
     fs::write(&names[40], b"").unwrap();
-    let output = place.run(&quick(&["--save-dir", "other"]));
+    // As data of one's own: generated images would be made whole again.
+    let own = ["train", "tricorder", "--data-dir", "synthetic_data"];
+    let size = ["--image-size", "16", "--epochs", "1", "--save-dir", "other"];
+    let output = place.run(&[&own[..], &size].concat());
     let said = errors(&output);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("cannot be read and are left out"), "{said}");
@@ -189,6 +218,158 @@ fn images_that_cannot_be_read_are_told_and_left_out() {
         let name = name.file_name().unwrap().to_str().unwrap();
         assert!(said.contains(name), "{name}: {said}");
     }
+}
+
+#[test]
+fn generated_images_are_those_that_the_settings_say() {
+    let place = Place::new();
+    let train = |more: &[&str]| {
+        let fixed = ["train", "tricorder", "--synthetic", "--image-size", "16"];
+        let arguments = [&fixed[..], &["--epochs", "1"], more].concat();
+        place.run(&arguments)
+    };
+    for (samples, directory) in [("60", "few"), ("90", "more")] {
+        let output = train(&["--synthetic-samples", samples, "--save-dir", directory]);
+        let said = errors(&output);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains(&format!("{samples} images: ")), "{said}");
+    }
+    // What somebody else has is neither taken for generated nor touched.
+    fs::create_dir(place.path("theirs")).unwrap();
+    fs::write(place.path("theirs/metadata.csv"), "theirs").unwrap();
+    let output = train(&["--synthetic-dir", "theirs"]);
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("was not made by the generator"), "{said}");
+    assert_eq!(names(&place.path("theirs")), ["metadata.csv"]);
+}
+
+#[test]
+fn a_run_goes_on_from_the_very_checkpoint_that_is_named() {
+    let place = Place::new();
+    let every = ["--save-every", "1"];
+    assert!(place.run(&quick(&every)).status.success());
+    let early = "checkpoints/epoch-000001.checkpoint";
+    let before = names(&place.path("checkpoints"));
+    // What came after it is not lost in silence, and a model is no checkpoint.
+    let said = place.mistake(&quick(&["--resume", early]));
+    for word in [
+        "--save-dir",
+        "--resume checkpoints to go on from the latest",
+    ] {
+        assert!(said.contains(word), "{said}");
+    }
+    let said = place.mistake(&quick(&["--resume", "checkpoints/best.onnx"]));
+    assert!(said.contains("best.onnx is no checkpoint"), "{said}");
+    let other = ["--resume", early, "--save-dir", "other"];
+    let said = place.mistake(&quick(&[&other[..], &["--learning-rate", "0.5"]].concat()));
+    assert!(
+        said.contains("of another run (options.learning_rate"),
+        "{said}"
+    );
+    assert!(names(&place.path("other")).is_empty());
+    fs::write(place.path("cut.checkpoint"), b"AGONFIT3").unwrap();
+    let cut = ["--resume", "cut.checkpoint", "--save-dir", "other"];
+    let said = place.mistake(&quick(&cut));
+    assert!(
+        said.contains("cut.checkpoint is no checkpoint, or damaged"),
+        "{said}"
+    );
+
+    let output = place.run(&quick(&other));
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        !said.contains("Epoch 1/3") && said.contains("Epoch 2/3"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read(place.path("other/model.onnx")).unwrap(),
+        model(&place)
+    );
+    assert_eq!(names(&place.path("checkpoints")), before);
+    // The same command goes on with what it began; the latest of a directory needs no other.
+    for arguments in [
+        &other[..],
+        &["--resume", "checkpoints/latest.checkpoint"],
+        &["--resume", "checkpoints"],
+    ] {
+        let output = place.run(&quick(arguments));
+        let said = errors(&output);
+        assert!(output.status.success() && !said.contains("Epoch"), "{said}");
+    }
+    // Nothing is deleted for a checkpoint that cannot be used.
+    let begun = names(&place.path("other"));
+    let anew = ["--learning-rate", "0.5", "--start-anew"];
+    place.mistake(&quick(&[&cut[..], &anew].concat()));
+    assert_eq!(names(&place.path("other")), begun);
+}
+
+#[test]
+fn training_does_without_tensorboard_where_its_files_cannot_be_written() {
+    let place = Place::new();
+    fs::write(place.path("full"), b"no directory").unwrap();
+    let output = place.run(&quick(&["--tensorboard-dir", "full/runs"]));
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(
+        said.matches("cannot write event files").count(),
+        1,
+        "{said}"
+    );
+    assert!(said.contains("Epoch 3/3"), "{said}");
+    model(&place);
+}
+
+#[test]
+fn copies_of_an_image_stay_in_one_part() {
+    let place = Place::new();
+    let made = ["data", "synthesize", "tricorder", "--num-samples", "90"];
+    place.json(&[&made[..], &["--output-dir", "made", "--json"]].concat());
+    // Every image twice, without a word about lesions.
+    fs::create_dir(place.path("own")).unwrap();
+    let table = fs::read_to_string(place.path("made/metadata.csv")).unwrap();
+    let mut labels = String::from("image,label\n");
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let (image, label) = (fields[1], fields[2]);
+        let bytes = fs::read(place.path(&format!("made/images/{image}.jpg"))).unwrap();
+        for copy in ["a", "b"] {
+            let name = format!("{copy}-{image}.jpg");
+            fs::write(place.path("own").join(&name), &bytes).unwrap();
+            labels.push_str(&format!("{name},{label}\n"));
+        }
+    }
+    fs::write(place.path("own/labels.csv"), labels).unwrap();
+    let train = |data: &str| {
+        let fixed = ["train", "tricorder", "--image-size", "16", "--epochs", "1"];
+        let shares = ["--val-split", "0.3", "--test-split", "0.2"];
+        let directories = ["--data-dir", data, "--save-dir", data];
+        let output = place.run(&[&fixed[..], &shares, &directories].concat());
+        let said = errors(&output);
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let said = train("own");
+    let line = |begin: &str| said.lines().find_map(|line| line.split_once(begin));
+    let (_, classes) = line("by class: ").expect("the classes");
+    let numbers = classes.split(|c: char| !c.is_ascii_digit());
+    let numbers: Vec<usize> = numbers.filter_map(|number| number.parse().ok()).collect();
+    assert_eq!(numbers.len(), 22, "{classes}");
+    assert!(numbers.iter().all(|number| number % 2 == 0), "{classes}");
+    assert!(said.contains("agon data prepare tricorder"), "{said}");
+    // Evaluation has the same parts.
+    let (_, kept) = line(" to compare epochs on, ").expect("the parts");
+    let kept: usize = kept.split(' ').next().unwrap().parse().unwrap();
+    let judge = ["evaluate", "tricorder", "--data-dir", "own", "--json"];
+    let model = ["--model", "own/model.onnx", "--resamples", "100"];
+    let shares = ["--val-split", "0.3", "--test-split", "0.2"];
+    let judged = place.json(&[&judge[..], &model, &shares].concat());
+    assert_eq!(judged["data"]["images"], kept);
+    // What was prepared has been looked at.
+    let prepare = ["data", "prepare", "tricorder", "--source-dir", "own"];
+    place.json(&[&prepare[..], &["--output-dir", "prepared", "--json"]].concat());
+    assert!(!train("prepared").contains("agon data prepare"));
 }
 
 /// Puts pictures of many kinds in place of the first ones, each under the name and the ending that was there.

@@ -8,9 +8,14 @@
 //! (`distances_on_real_data` below prints it). Turned, mirrored and cropped copies are not found. A picture without
 //! structure has no look, because its bits would be noise.
 
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::image::{self, ImageError, RgbImage};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::files;
+use crate::image::{self, ImageError, MAX_ENCODED_BYTES, RgbImage};
+use crate::skin::Record;
 
 /// At most this many of the 256 bits differ between near-duplicates.
 pub const NEAR: u32 = 12;
@@ -75,6 +80,23 @@ pub fn near(looks: &[Option<Look>], most: u32) -> Vec<(usize, usize)> {
             })
         })
         .collect()
+}
+
+/// Notes the SHA-256 of every image file of which none is recorded, on all cores. A file that cannot be read is left
+/// without one: whoever decodes it says so.
+///
+/// `progress` is called with the number of files done and their total, from several threads and not always in order.
+pub fn identify(records: &mut [Record], progress: &(dyn Fn(usize, usize) + Sync)) {
+    let mut unknown: Vec<&mut Record> = records
+        .iter_mut()
+        .filter(|record| record.digest.is_none())
+        .collect();
+    let (done, total) = (AtomicUsize::new(0), unknown.len());
+    unknown.par_iter_mut().for_each(|record| {
+        let bytes = files::read_capped(&record.path, MAX_ENCODED_BYTES).ok();
+        record.digest = bytes.map(|bytes| hex::encode(Sha256::digest(bytes)));
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+    });
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What belongs together: records tied by a lesion, a patient or a look.
+//! What belongs together: records tied by a lesion, a patient, a look or a file of the same bytes.
 
 use std::collections::HashMap;
 
@@ -45,12 +45,13 @@ impl Ties {
 }
 
 /// For each record the position of the first record that it is tied to, directly or through others, by its lesion, its
-/// patient or its group.
+/// patient, its group or its digest.
 pub fn groups(records: &[Record]) -> Vec<usize> {
     let mut ties = Ties::new(records.len());
     ties.tie_by_name(records.iter().map(|record| Some(record.lesion_id.as_str())));
     ties.tie_by_name(records.iter().map(|record| record.patient_id.as_deref()));
     ties.tie_by_name(records.iter().map(|record| record.group.as_deref()));
+    ties.tie_by_name(records.iter().map(|record| record.digest.as_deref()));
     (0..records.len())
         .map(|member| ties.first(member))
         .collect()

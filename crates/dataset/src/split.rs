@@ -1,7 +1,7 @@
 //! Parts of a data set that share no lesion, no patient and no look-alike.
 //!
-//! What must stay together is a group ([`groups`]): lesions tied by a patient or by images that look alike; without
-//! such ties a lesion is a group. A group counts for its rarest class and is called by the smallest name of its
+//! What must stay together is a group ([`groups`]): lesions tied by a patient, by images that look alike or by files of
+//! the same bytes; without such ties a lesion is a group. A group counts for its rarest class and is called by the smallest name of its
 //! lesions. Within each class the groups are ranked by SHA-256 of seed and name, and each part takes its share of the
 //! ranking. So the parts depend on nothing but the seed and the set of lesions: not on the order of the rows, nor on
 //! how many images a lesion has; a further image of a known lesion joins that lesion's part.
@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use crate::duplicates;
 use crate::groups;
 use crate::skin::Record;
 
@@ -45,6 +46,17 @@ impl Default for Shares {
         Self {
             selection: 0.15,
             judging: 0.25,
+        }
+    }
+}
+
+impl Shares {
+    fn check(&self) -> Result<(), SplitError> {
+        let Self { selection, judging } = *self;
+        match selection > 0.0 && judging >= 0.0 && selection + judging < 1.0 {
+            true => Ok(()),
+            // Neither is NaN between them.
+            false => Err(SplitError::Shares { selection, judging }),
         }
     }
 }
@@ -88,6 +100,21 @@ pub enum SplitError {
     TooFewLesions,
 }
 
+/// Splits a data directory's records as training, evaluation and validators all do it: files of the same bytes go to
+/// one part, whatever their lesions are called. A file whose digest is recorded is not read.
+///
+/// `progress` is called with the number of files read and their total, from several threads and not always in order.
+pub fn split_files(
+    records: &mut [Record],
+    shares: &Shares,
+    seed: u64,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Split, SplitError> {
+    shares.check()?;
+    duplicates::identify(records, progress);
+    split(records, shares, seed)
+}
+
 /// Splits records by lesion, class by class (see the module's description for how and why).
 pub fn split(records: &[Record], shares: &Shares, seed: u64) -> Result<Split, SplitError> {
     let members: Vec<Member<'_, _>> = records
@@ -115,11 +142,7 @@ pub(crate) fn divide<Class: Ord + Copy>(
     shares: &Shares,
     seed: u64,
 ) -> Result<Split, SplitError> {
-    let Shares { selection, judging } = *shares;
-    // Written so that NaN is refused too.
-    if !(selection > 0.0 && judging >= 0.0 && selection + judging < 1.0) {
-        return Err(SplitError::Shares { selection, judging });
-    }
+    shares.check()?;
     let mut classes: BTreeMap<Class, BTreeSet<([u8; 32], usize)>> = BTreeMap::new();
     for (owner, group) in describe(members, owners) {
         classes
@@ -391,6 +414,46 @@ mod tests {
         };
         assert!(disjoint(&records, &parts(&[0, 1], &[2])));
         assert!(!disjoint(&records, &parts(&[0, 2], &[1])));
+    }
+
+    #[test]
+    fn files_of_the_same_bytes_stay_together() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut records = records(40);
+        for (position, record) in records.iter_mut().enumerate() {
+            record.path = directory.path().join(position.to_string());
+            // A third of all lesions has a twin of another name.
+            let bytes = format!("{:?} {}", record.class, position % 53);
+            std::fs::write(&record.path, bytes).unwrap();
+        }
+        std::fs::remove_file(&records[3].path).unwrap();
+        let blind = records.clone();
+        let shares = Shares {
+            selection: 0.2,
+            judging: 0.2,
+        };
+        let refused = Shares {
+            selection: 0.0,
+            ..shares
+        };
+        let nobody = |_: usize, _: usize| panic!("no file is read for a split that cannot be");
+        assert!(split_files(&mut records, &refused, 1, &nobody).is_err());
+        let found = split_files(&mut records, &shares, 1, &|_, _| {}).unwrap();
+        assert_eq!(records[3].digest, None);
+        check_partition(&records, &found);
+        let of_bytes = |record: &Record| std::fs::read(&record.path).ok();
+        for (a, first) in records.iter().enumerate() {
+            for (b, second) in records.iter().enumerate() {
+                if of_bytes(first).is_some() && of_bytes(first) == of_bytes(second) {
+                    assert_eq!(part_of(&found, a), part_of(&found, b));
+                }
+            }
+        }
+        // Without the digests they would not; with those that are recorded no file is read again.
+        assert!(!disjoint(&records, &split(&blind, &shares, 1).unwrap()));
+        records.remove(3);
+        let unread = |_: usize, _: usize| panic!("every digest is recorded");
+        assert!(split_files(&mut records, &shares, 1, &unread).is_ok());
     }
 
     #[test]

@@ -308,6 +308,7 @@ fn throughput(_: &mut Criterion) {
     let checkpoints = Checkpoints {
         directory: home.path(),
         on_other_run: OnOtherRun::Refuse,
+        begin_from: None,
         policy: Policy::default(),
     };
     let mut times = vec![Instant::now()];

@@ -12,8 +12,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ const MAGIC: &[u8; 8] = b"AGONFIT3";
 const DIGEST_BYTES: usize = 32;
 /// No run of ours comes near this; a larger file is not one of ours.
 const MAX_BYTES: u64 = 8 << 30;
-const LATEST: &str = "latest.checkpoint";
+/// What a run goes on from.
+pub const LATEST: &str = "latest.checkpoint";
 const PREVIOUS: &str = "previous.checkpoint";
 const BEST: &str = "best.checkpoint";
 const TEMPORARY: &str = ".checkpoint-";
@@ -146,6 +148,19 @@ pub enum CheckpointError {
         /// What differs.
         differences: String,
     },
+    /// The checkpoint to begin from is of another run.
+    #[error(
+        "{path} is a checkpoint of another run ({differences}); a run goes on with the settings that it began with"
+    )]
+    OtherBeginning {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        differences: String,
+    },
+    /// The file to begin from is no checkpoint of ours, or damaged.
+    #[error("{0} is no checkpoint, or damaged")]
+    Unusable(PathBuf),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -211,11 +226,40 @@ impl Store {
         })
     }
 
-    /// The newest intact checkpoint, or `None`. `shape` has the lengths that the weights must have.
+    /// The newest intact checkpoint, or where there is none the one to begin from, or `None`. `shape` has the lengths
+    /// that the weights must have.
     ///
     /// # Errors
-    /// When the newest intact checkpoint belongs to another run and that is to be refused, or files cannot be read.
+    /// When the checkpoint to begin from cannot be used, when the newest intact one belongs to another run and that is
+    /// to be refused, or files cannot be read.
     pub fn load(
+        &self,
+        shape: &Weights,
+        on_other_run: OnOtherRun,
+        begin_from: Option<&Path>,
+    ) -> Result<Option<State>, CheckpointError> {
+        // Looked at first: nothing is deleted for one that cannot be used.
+        let beginning = begin_from.map(|path| self.beginning(path, shape));
+        let beginning = beginning.transpose()?;
+        Ok(self.newest(shape, on_other_run)?.or(beginning))
+    }
+
+    /// The state in a checkpoint of this run that lies elsewhere.
+    fn beginning(&self, path: &Path, shape: &Weights) -> Result<State, CheckpointError> {
+        let unusable = || CheckpointError::Unusable(path.to_owned());
+        let bytes = self.read(path)?.ok_or_else(unusable)?;
+        let (header, floats) = open(&bytes).ok_or_else(unusable)?;
+        if header.fingerprint != self.fingerprint {
+            return Err(CheckpointError::OtherBeginning {
+                path: path.to_owned(),
+                differences: differences(&header.fingerprint, &self.fingerprint),
+            });
+        }
+        restore(header, floats, shape).ok_or_else(unusable)
+    }
+
+    /// The newest intact checkpoint of the directory.
+    fn newest(
         &self,
         shape: &Weights,
         on_other_run: OnOtherRun,
@@ -348,6 +392,8 @@ impl Store {
     fn write_aside(&self, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
         let mut file = tempfile::Builder::new()
             .prefix(TEMPORARY)
+            // Temporary files are private; this one becomes a file like others.
+            .permissions(Permissions::from_mode(0o666))
             .tempfile_in(&self.directory)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;

@@ -71,6 +71,8 @@ pub struct Checkpoints<'a> {
     pub directory: &'a Path,
     /// What to do if it holds the checkpoints of another run.
     pub on_other_run: OnOtherRun,
+    /// A checkpoint of this run in another directory, to begin from where this one holds none.
+    pub begin_from: Option<&'a Path>,
     /// Which are kept.
     pub policy: Policy,
 }
@@ -97,6 +99,8 @@ impl Predictions {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)] // the fields are what their names say
 pub enum Progress<'a> {
+    /// Comes first: the directory holds no other run. This one goes on after so many epochs and steps of the next.
+    Begin { epochs: usize, steps: usize },
     /// A step is done.
     Step {
         epoch: usize,
@@ -231,7 +235,7 @@ pub fn fit(
         selection_labels: digest(&selection_labels),
     };
     let store = Store::open(checkpoints.directory, fingerprint, checkpoints.policy)?;
-    let mut state = match store.load(&initial, checkpoints.on_other_run)? {
+    let mut state = match store.load(&initial, checkpoints.on_other_run, checkpoints.begin_from)? {
         Some(state) => state,
         None => State {
             optimiser: AdamW::new(&initial),
@@ -244,6 +248,10 @@ pub fn fit(
             shards: options.shards,
         },
     };
+    let (epochs, steps) = (state.history.len(), state.step);
+    if observer(Progress::Begin { epochs, steps }).is_break() {
+        return Err(FitError::Interrupted { epochs, steps });
+    }
     let threads = match options.threads {
         Some(threads) => threads,
         None => available_parallelism().map_or(1, usize::from),

@@ -70,6 +70,7 @@ fn run(
     let checkpoints = Checkpoints {
         directory,
         on_other_run,
+        begin_from: None,
         policy: Policy::default(),
     };
     fit(&task, options, &checkpoints, observer)
@@ -101,6 +102,7 @@ fn it_learns_and_the_file_keeps_what_was_learned() {
             Progress::Step { .. } => steps += 1,
             Progress::Epoch { record, best, .. } => epochs.push((record.epoch, best)),
             Progress::Split { shards } => panic!("{shards} shards though memory is free"),
+            Progress::Begin { epochs, steps } => assert_eq!((epochs, steps), (0, 0)),
         }
         ControlFlow::Continue(())
     })
@@ -226,8 +228,9 @@ fn a_stopped_run_continues_to_the_same_bytes() {
         &mut |progress| {
             if let Progress::Step { epoch, step, .. } = progress {
                 first.get_or_insert((epoch, step));
+                return ControlFlow::Break(());
             }
-            ControlFlow::Break(())
+            ControlFlow::Continue(())
         },
     );
     assert!(matches!(
@@ -241,9 +244,19 @@ fn a_stopped_run_continues_to_the_same_bytes() {
     let resumed = run(&options(), home.path(), OnOtherRun::Refuse, &mut go_on).unwrap();
     assert_eq!(resumed, expected);
     // A finished run is not trained again.
-    let again = run(&options(), home.path(), OnOtherRun::Refuse, &mut |_| {
-        panic!("trains again")
-    });
+    let again = run(
+        &options(),
+        home.path(),
+        OnOtherRun::Refuse,
+        &mut |progress| {
+            let begin = Progress::Begin {
+                epochs: 3,
+                steps: 0,
+            };
+            assert_eq!(progress, begin, "trains again");
+            ControlFlow::Continue(())
+        },
+    );
     assert_eq!(again.unwrap(), expected);
 }
 
@@ -320,6 +333,7 @@ fn a_run_stopped_at_any_step_has_the_curve_of_one_that_was_not() {
     let checkpoints = |directory| Checkpoints {
         directory,
         on_other_run: OnOtherRun::Refuse,
+        begin_from: None,
         policy: Policy {
             interval: Duration::ZERO,
             ..Policy::default()
@@ -364,6 +378,7 @@ fn checkpoints_are_kept_as_the_policy_says() {
         let checkpoints = Checkpoints {
             directory: home.path(),
             on_other_run: OnOtherRun::Refuse,
+            begin_from: None,
             policy,
         };
         let options = FitOptions {
@@ -536,6 +551,7 @@ fn bad_samples_and_a_bad_score_are_reported() {
     let checkpoints = Checkpoints {
         directory: home.path(),
         on_other_run: OnOtherRun::Refuse,
+        begin_from: None,
         policy: Policy::default(),
     };
     let try_with = |training: &Patterns,

@@ -96,6 +96,7 @@ fn run(
     let checkpoints = Checkpoints {
         directory,
         on_other_run: OnOtherRun::Refuse,
+        begin_from: None,
         policy: Policy::default(),
     };
     fit(&task, options, &checkpoints, observer)

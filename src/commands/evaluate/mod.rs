@@ -126,9 +126,13 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
         .map(|path| ModelFile::read(path))
         .collect::<Result<Vec<_>, _>>()?;
     let all = skin::open(&arguments.data_dir, arguments.labels_file.as_deref());
-    let all = all.map_err(Failure::user)?;
+    let mut all = all.map_err(Failure::user)?;
+    let printer = Printer::new(false);
     let division = Division::new(&arguments);
-    let parts = Parts::new(&all, &arguments, &division)?;
+    let parts = tokio::task::block_in_place(|| {
+        let _stopping = EndsAtOnce::begin();
+        Parts::new(&mut all, &arguments, &division, &printer)
+    })?;
     let records: Vec<Record> = parts.judged.iter().map(|&at| all[at].clone()).collect();
     let sample = arguments.max_samples.map_or(records.len(), |n| n as usize);
     let competition =
@@ -145,7 +149,6 @@ async fn tricorder(arguments: EvaluateTricorder) -> Result<(), Failure> {
     }
     division.warn(&arguments);
 
-    let printer = Printer::new(false);
     let mut unreadable = BTreeMap::new();
     let mut subjects = Vec::new();
     let judging = Judging {

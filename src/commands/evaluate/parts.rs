@@ -3,9 +3,9 @@
 use crate::args::{DEFAULT_SEED, EvaluateTricorder, EvaluatedPart};
 use crate::commands::train::{SETTINGS, layers};
 use crate::failure::Failure;
-use crate::printer::say;
+use crate::printer::{Printer, say};
 use agon_dataset::skin::Record;
-use agon_dataset::split::{Part, Shares, split};
+use agon_dataset::split::{Part, Shares, split_files};
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -133,9 +133,10 @@ pub struct Parts {
 impl Parts {
     /// The parts of these records.
     pub fn new(
-        records: &[Record],
+        records: &mut [Record],
         arguments: &EvaluateTricorder,
         division: &Division,
+        printer: &Printer,
     ) -> Result<Self, Failure> {
         let all = arguments.part == EvaluatedPart::All;
         if all && !arguments.baselines {
@@ -154,7 +155,10 @@ impl Parts {
             selection: division.split.val_split,
             judging: division.split.test_split,
         };
-        let split = split(records, &shares, division.split.split_seed)
+        let progress = |done: usize, total: usize| {
+            printer.progress("copies", done as u64, total as u64, String::new());
+        };
+        let split = split_files(records, &shares, division.split.split_seed, &progress)
             .map_err(|error| Failure::User(anyhow!("{error}; --part all judges every image")))?;
         let part = |part| split.part(part).to_vec();
         Ok(Self {

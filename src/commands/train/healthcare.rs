@@ -115,6 +115,7 @@ pub fn train(
         let checkpoints = Checkpoints {
             directory: &run,
             on_other_run,
+            begin_from: None,
             policy: Policy {
                 every_steps: some(options.save_model_period as usize),
                 ..Policy::default()
@@ -334,6 +335,7 @@ struct Monitor<'a, 'b> {
 impl Monitor<'_, '_> {
     fn observe(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
         match progress {
+            Progress::Begin { .. } => {}
             Progress::Step {
                 epoch,
                 step,

@@ -1,7 +1,10 @@
 //! Every setting of a training run: its name in the file, its flag, what it may be, and what it is by itself.
 
 use agon_arena::subnet::tricorder::recipe::Network;
+use agon_dataset::skin::MAX_ROWS;
+use agon_train::options::MOST_THREADS;
 use serde_json::Value;
+use strsim::jaro_winkler;
 
 /// One setting.
 pub struct Key {
@@ -19,9 +22,12 @@ pub struct Key {
 
 /// What a setting may be. One whose default is `null` may be `null` too.
 pub enum Kind {
+    /// Anything but nothing.
     Text,
-    Count,
-    Number,
+    /// A whole number from the one to the other.
+    Count(u32, u32),
+    /// A number from the one to the other.
+    Number(f64, f64),
     /// On or off; the second flag switches it off.
     Switch(&'static str),
     /// One of some words.
@@ -42,14 +48,16 @@ impl Key {
         }
         let wanted = |what: &str| format!("{text:?} is not {what}");
         match &self.kind {
+            Kind::Text if text.is_empty() => Err(self.nothing()),
             Kind::Text => Ok(text.into()),
-            Kind::Count => match text.parse::<u32>() {
-                Ok(count) => Ok(count.into()),
-                Err(_) => Err(wanted("a whole number from 0 up")),
+            Kind::Count(least, most) => match text.parse::<u32>() {
+                Ok(count) if (least..=most).contains(&&count) => Ok(count.into()),
+                _ => Err(wanted(&format!("a whole number from {least} to {most}"))),
             },
-            Kind::Number => match text.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(number.into()),
-                _ => Err(wanted("a number")),
+            Kind::Number(least, most) => match text.parse::<f64>() {
+                // Nor does what is not a number lie between them.
+                Ok(number) if (least..=most).contains(&&number) => Ok(number.into()),
+                _ => Err(wanted(&format!("a number from {least} to {most}"))),
             },
             Kind::Switch(_) => match text {
                 "true" => Ok(true.into()),
@@ -63,17 +71,40 @@ impl Key {
         }
     }
 
+    /// What it may be, for its help; empty where that is known without saying.
+    pub fn range(&self) -> String {
+        match &self.kind {
+            Kind::Count(0, u32::MAX) | Kind::Text | Kind::Switch(_) => String::new(),
+            Kind::Count(least, most) => format!(" ({least} to {most})"),
+            Kind::Number(least, most) => format!(" ({least} to {most})"),
+            Kind::Choice(words) => format!(" ({})", words().join(", ")),
+        }
+    }
+
     /// Takes it as it was read from the file.
     pub fn accept(&self, value: &Value) -> Result<Value, String> {
         match value {
-            Value::Null => self.parse("null"),
+            Value::Null if self.default == "null" => Ok(Value::Null),
+            Value::Null => Err(self.nothing()),
             // In YAML a text needs no quotes, and a number can be meant as one.
             Value::Bool(_) | Value::Number(_) => self.parse(&value.to_string()),
             Value::String(text) => self.parse(text),
             _ => Err("it must be one value, not a list or a section".to_owned()),
         }
     }
+
+    fn nothing(&self) -> String {
+        format!("nothing is said; leave it out for {}", self.default)
+    }
 }
+
+/// More than anybody means, of epochs and the like.
+const MANY: u32 = 1_000_000;
+/// Minutes.
+const YEAR: f64 = 525_600.0;
+
+/// From this likeness on, 0 to 1, one name may have been meant by another.
+pub const LIKE: f64 = 0.8;
 
 /// How the names of variables begin.
 pub const VARIABLES: &str = "AGON_TRAIN_";
@@ -135,21 +166,21 @@ pub const KEYS: &[Key] = &[
     key(
         "data.val_split",
         "val-split",
-        Number,
+        Number(0.001, 0.999),
         "0.2",
         "share of the lesions that epochs are compared on",
     ),
     key(
         "data.test_split",
         "test-split",
-        Number,
+        Number(0.0, 0.998),
         "0",
         "share of the lesions that training never sees, for `agon evaluate`",
     ),
     key(
         "data.split_seed",
         "split-seed",
-        Count,
+        Count(0, u32::MAX),
         "20",
         "decides which lesions those are",
     ),
@@ -163,7 +194,7 @@ pub const KEYS: &[Key] = &[
     key(
         "synthetic.num_samples",
         "synthetic-samples",
-        Count,
+        Count(1, MAX_ROWS as u32),
         "500",
         "how many are generated",
     ),
@@ -184,7 +215,7 @@ pub const KEYS: &[Key] = &[
     key(
         "model.image_size",
         "image-size",
-        Count,
+        Count(8, 2048),
         "null",
         "height and width of its image; by itself 64 for compact, 512 for the others",
     ),
@@ -198,28 +229,28 @@ pub const KEYS: &[Key] = &[
     key(
         "training.epochs",
         "epochs",
-        Count,
+        Count(1, MANY),
         "50",
         "how often all samples are gone through",
     ),
     key(
         "training.batch_size",
         "batch-size",
-        Count,
+        Count(1, 65_536),
         "16",
         "samples per step",
     ),
     key(
         "training.shards",
         "shards",
-        Count,
+        Count(1, MOST_THREADS as u32),
         "1",
         "parts of a batch that are computed side by side; part of the result",
     ),
     key(
         "training.learning_rate",
         "learning-rate",
-        Number,
+        Number(0.0, 10.0),
         "0.001",
         "after the warm-up",
     ),
@@ -233,70 +264,70 @@ pub const KEYS: &[Key] = &[
     key(
         "training.restart_epochs",
         "restart-epochs",
-        Count,
+        Count(1, MANY),
         "10",
         "epochs until the first restart",
     ),
     key(
         "training.restart_factor",
         "restart-factor",
-        Count,
+        Count(1, 100),
         "2",
         "how much longer each time is than the one before",
     ),
     key(
         "training.warmup_epochs",
         "warmup-epochs",
-        Number,
+        Number(0.0, MANY as f64),
         "1",
         "epochs over which the learning rate rises",
     ),
     key(
         "training.weight_decay",
         "weight-decay",
-        Number,
+        Number(0.0, 10.0),
         "0.01",
         "of kernels and matrices",
     ),
     key(
         "training.freeze_epochs",
         "freeze-epochs",
-        Count,
+        Count(0, MANY),
         "0",
         "epochs for which a pretrained trunk stays as it is",
     ),
     key(
         "training.freeze_views",
         "freeze-views",
-        Count,
+        Count(1, 100),
         "4",
         "augmented views of each image in those epochs; the trunk sees each once",
     ),
     key(
         "training.trunk_rate",
         "trunk-rate",
-        Number,
+        Number(0.0, 1.0),
         "1",
         "the trunk's share of the learning rate afterwards",
     ),
     key(
         "training.gradient_clip",
         "gradient-clip",
-        Number,
+        Number(0.0, 1e6),
         "1",
         "the largest norm of a gradient; 0 for none",
     ),
     key(
         "training.dropout",
         "dropout",
-        Number,
+        Number(0.0, 0.95),
         "null",
         "by itself what the network was designed with",
     ),
     key(
         "training.ema_decay",
         "ema-decay",
-        Number,
+        Number(0.0, 0.999_999),
         "0.995",
         "of the averaged weights that are judged; 0 for none",
     ),
@@ -310,21 +341,21 @@ pub const KEYS: &[Key] = &[
     key(
         "training.patience",
         "patience",
-        Count,
+        Count(0, MANY),
         "10",
         "epochs without a better score until it ends; 0 for never",
     ),
     key(
         "training.min_improvement",
         "min-improvement",
-        Number,
+        Number(0.0, 1.0),
         "0.001",
         "by how much a score must be better for that",
     ),
     key(
         "training.num_workers",
         "num-workers",
-        Count,
+        Count(0, MOST_THREADS as u32),
         "4",
         "threads that prepare images; 0 for those that train",
     ),
@@ -345,14 +376,14 @@ pub const KEYS: &[Key] = &[
     key(
         "training.memory",
         "memory",
-        Number,
+        Number(0.001, 1e6),
         "null",
         "GiB that a step may keep; a batch that needs more is computed in parts; by itself half of what is free",
     ),
     key(
         "training.seed",
         "seed",
-        Count,
+        Count(0, u32::MAX),
         "42",
         "decides every random choice",
     ),
@@ -373,14 +404,14 @@ pub const KEYS: &[Key] = &[
     key(
         "augmentation.mixup_alpha",
         "mixup-alpha",
-        Number,
+        Number(0.0, 100.0),
         "0.4",
-        "how evenly",
+        "how evenly; 0 for not at all",
     ),
     key(
         "augmentation.label_smoothing",
         "label-smoothing",
-        Number,
+        Number(0.0, 0.95),
         "0.1",
         "probability that the targets share among all classes",
     ),
@@ -401,14 +432,14 @@ pub const KEYS: &[Key] = &[
     key(
         "augmentation.horizontal_flip",
         "horizontal-flip",
-        Number,
+        Number(0.0, 1.0),
         "0.5",
         "probability",
     ),
     key(
         "augmentation.vertical_flip",
         "vertical-flip",
-        Number,
+        Number(0.0, 1.0),
         "0.5",
         "probability",
     ),
@@ -422,63 +453,63 @@ pub const KEYS: &[Key] = &[
     key(
         "augmentation.rotation",
         "rotation",
-        Number,
+        Number(0.0, 180.0),
         "20",
         "largest rotation in degrees",
     ),
     key(
         "augmentation.translate",
         "translate",
-        Number,
+        Number(0.0, 1.0),
         "0.1",
         "largest shift as a fraction of the side",
     ),
     key(
         "augmentation.scale",
         "scale",
-        Number,
+        Number(0.0, 0.9),
         "0.1",
         "largest change of scale",
     ),
     key(
         "augmentation.shear",
         "shear",
-        Number,
+        Number(0.0, 80.0),
         "10",
         "largest shear in degrees",
     ),
     key(
         "augmentation.brightness",
         "brightness",
-        Number,
+        Number(0.0, 1.0),
         "0.2",
         "largest change",
     ),
     key(
         "augmentation.contrast",
         "contrast",
-        Number,
+        Number(0.0, 1.0),
         "0.2",
         "largest change",
     ),
     key(
         "augmentation.saturation",
         "saturation",
-        Number,
+        Number(0.0, 1.0),
         "0.2",
         "largest change",
     ),
     key(
         "augmentation.hue",
         "hue",
-        Number,
+        Number(0.0, 0.5),
         "0.02",
         "largest change as a fraction of the colour circle",
     ),
     key(
         "augmentation.erasing",
         "erasing",
-        Number,
+        Number(0.0, 1.0),
         "0.2",
         "probability of erasing a rectangle",
     ),
@@ -492,15 +523,21 @@ pub const KEYS: &[Key] = &[
     key(
         "checkpoints.save_every",
         "save-every",
-        Count,
+        Count(0, MANY),
         "5",
         "epochs between those that are kept; 0 for none",
     ),
-    key("checkpoints.keep", "keep", Count, "3", "how many of them"),
+    key(
+        "checkpoints.keep",
+        "keep",
+        Count(0, MANY),
+        "3",
+        "how many of them",
+    ),
     key(
         "checkpoints.interval",
         "save-interval",
-        Number,
+        Number(0.0, YEAR),
         "5",
         "minutes after which an epoch is saved in the middle",
     ),
@@ -523,7 +560,7 @@ pub const KEYS: &[Key] = &[
         "resume",
         Text,
         "null",
-        "a run's directory, or a checkpoint in it, that must be there to go on from",
+        "a run's directory, to go on from its latest checkpoint; or a checkpoint in it, which a run in another --save-dir then begins from",
     ),
     key(
         "logging.tensorboard",
@@ -540,6 +577,24 @@ pub const KEYS: &[Key] = &[
         "where",
     ),
 ];
+
+/// The setting that may have been meant by a name that is none, whatever its section: its own name decides, and its
+/// section only among equals.
+pub fn meant(name: &str) -> Option<&'static Key> {
+    let (section, name) = name.rsplit_once('.').unwrap_or(("", name));
+    let likeness = |key: &Key| {
+        let (known_section, known) = key.name.split_once('.').unwrap_or(("", key.name));
+        let of_name = jaro_winkler(name, known);
+        // Flags have names of their own.
+        let of_flag = jaro_winkler(name, &key.flag.replace('-', "_"));
+        (of_name.max(of_flag), jaro_winkler(section, known_section))
+    };
+    let near = KEYS.iter().map(|key| (likeness(key), key));
+    let near = near.filter(|((of_name, _), _)| *of_name > LIKE);
+    let nearest = near
+        .max_by(|((a, in_a), _), ((b, in_b), _)| a.total_cmp(b).then_with(|| in_a.total_cmp(in_b)));
+    nearest.map(|(_, key)| key)
+}
 
 /// Settings of the original pipeline that mean nothing here, and what to do.
 pub const GONE: &[(&str, &str)] = &[(

@@ -1,7 +1,7 @@
 //! What a run's settings are, and who said so: the file, then the environment, then the flags; later ones win.
 
 use super::download::Section;
-use super::keys::{GONE, KEYS, Key, Kind, VARIABLES};
+use super::keys::{GONE, KEYS, Key, Kind, LIKE, VARIABLES, meant};
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -75,14 +75,11 @@ impl Args for Flags {
 fn help(key: &Key) -> String {
     let mut letters = key.about.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
-    let choices = match &key.kind {
-        Kind::Choice(words) => format!(" ({})", words().join(", ")),
-        _ => String::new(),
-    };
+    let range = key.range();
     let about = format!("{}{}", first.unwrap_or_default(), letters.as_str());
     match key.default {
-        "null" => format!("{about}{choices} [{}]", key.name),
-        default => format!("{about}{choices} [{}, default: {default}]", key.name),
+        "null" => format!("{about}{range} [{}]", key.name),
+        default => format!("{about}{range} [{}, default: {default}]", key.name),
     }
 }
 
@@ -147,8 +144,10 @@ impl Layers {
                 }
                 let key = KEYS.iter().find(|key| key.variable() == variable);
                 let Some(key) = key else {
-                    let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
-                    let near = nearest(&variable, known.iter().map(String::as_str));
+                    let near = match meant(&named(&variable)) {
+                        Some(key) => format!("; is {} meant?", key.variable()),
+                        None => String::new(),
+                    };
                     return Err(anyhow!("{variable} is the name of no setting{near}"));
                 };
                 let value = key.parse(&text);
@@ -161,7 +160,7 @@ impl Layers {
                 let key = KEYS.iter().find(|key| key.name == *name);
                 let key = key.ok_or_else(|| anyhow!("--{flag} has no setting"))?;
                 let value = key.parse(text);
-                let value = value.map_err(|error| anyhow!("--{flag}: {error}"))?;
+                let value = value.map_err(|error| anyhow!("--{flag} ({name}): {error}"))?;
                 layers.0.insert(key.name, (value, Origin::Flag(flag)));
             }
             Ok(())
@@ -191,7 +190,10 @@ impl Layers {
                 return Err(anyhow!("{name} is not used: {advice}"));
             }
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-                let near = nearest(&name, KEYS.iter().map(|key| key.name));
+                let near = match meant(&name) {
+                    Some(key) => format!("; is {} meant?", key.name),
+                    None => String::new(),
+                };
                 return Err(anyhow!("{name} is the name of no setting{near}"));
             };
             let value = key
@@ -234,6 +236,20 @@ impl Layers {
             text.push_str(&format!("  {name}: {value} # {origin}\n"));
         }
         text
+    }
+}
+
+/// The name of a setting as its variable spells it, with its section apart where that is one.
+fn named(variable: &str) -> String {
+    let name = variable.strip_prefix(VARIABLES).unwrap_or(variable);
+    let name = name.to_lowercase();
+    let sections = KEYS.iter().filter_map(|key| key.name.split('.').next());
+    let section = sections
+        .filter(|section| name.starts_with(&format!("{section}_")))
+        .max_by_key(|section| section.len());
+    match section {
+        Some(section) => format!("{section}.{}", &name[section.len() + 1..]),
+        None => name,
     }
 }
 
@@ -281,7 +297,7 @@ fn flatten<'a>(
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known.map(|known| (strsim::jaro_winkler(name, known), known));
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((likeness, known)) if likeness > 0.8 => format!("; is {known} meant?"),
+        Some((likeness, known)) if likeness > LIKE => format!("; is {known} meant?"),
         _ => String::new(),
     }
 }
@@ -472,7 +488,48 @@ mod tests {
         );
         let error = refused("training:\n  epochs: many\n");
         assert!(
-            error.contains("training.epochs: \"many\" is not a whole number"),
+            error.contains("training.epochs: \"many\" is not a whole number from 1 to 1000000"),
+            "{error}"
+        );
+        for (yaml, wanted) in [
+            (
+                "epochs: 3\n",
+                "epochs is the name of no setting; is training.epochs meant?",
+            ),
+            (
+                "training:\n  mixup_alpha: 1\n",
+                "is augmentation.mixup_alpha meant?",
+            ),
+            (
+                "training:\n  use_mixup: true\n",
+                "is augmentation.use_mixup meant?",
+            ),
+            ("model:\n  epochs: 1\n", "is training.epochs meant?"),
+            ("model:\n  epoch: 1\n", "is training.epochs meant?"),
+            (
+                "augment:\n  enabled: true\n",
+                "is augmentation.enabled meant?",
+            ),
+            (
+                "synthetics:\n  enabled: true\n",
+                "is synthetic.enabled meant?",
+            ),
+            (
+                "checkpoints:\n  save_interval: 1\n",
+                "is checkpoints.interval meant?",
+            ),
+        ] {
+            let error = refused(yaml);
+            assert!(error.contains(wanted), "{wanted}: {error}");
+        }
+        let error = refused("training:\n  zzz: 3\n");
+        assert!(
+            error.contains("no setting") && !error.contains("meant"),
+            "{error}"
+        );
+        let error = resolve("", &[("AGON_TRAIN_EPOCHS", "1")], &[]).unwrap_err();
+        assert!(
+            error.contains("is AGON_TRAIN_TRAINING_EPOCHS meant?"),
             "{error}"
         );
         let error = refused("training:\n  epochs: [1]\n");
@@ -495,5 +552,62 @@ mod tests {
             error.contains("one of compact, lightweight, balanced"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused_with_the_range() {
+        for (flag, name, values) in [
+            (
+                "--horizontal-flip",
+                "augmentation.horizontal_flip",
+                ["7", "-0.1"],
+            ),
+            (
+                "--vertical-flip",
+                "augmentation.vertical_flip",
+                ["1.1", "NaN"],
+            ),
+            ("--erasing", "augmentation.erasing", ["-1", "2"]),
+            ("--hue", "augmentation.hue", ["9", "-1"]),
+            ("--scale", "augmentation.scale", ["5", "1"]),
+            ("--translate", "augmentation.translate", ["3", "-1"]),
+            ("--rotation", "augmentation.rotation", ["1000", "-1"]),
+            ("--shear", "augmentation.shear", ["90", "-1"]),
+            ("--save-interval", "checkpoints.interval", ["-1", "inf"]),
+            (
+                "--freeze-views",
+                "training.freeze_views",
+                ["0", "4000000000"],
+            ),
+            ("--batch-size", "training.batch_size", ["0", "4000000000"]),
+            ("--memory", "training.memory", ["0", "-1"]),
+            ("--memory", "training.memory", ["NaN", "inf"]),
+            ("--restart-factor", "training.restart_factor", ["0", "1000"]),
+            ("--patience", "training.patience", ["-1", "4000000000"]),
+            ("--ema-decay", "training.ema_decay", ["1", "-0.1"]),
+            ("--dropout", "training.dropout", ["1", "-0.1"]),
+            ("--image-size", "model.image_size", ["0", "4000000000"]),
+            ("--val-split", "data.val_split", ["0", "1"]),
+            ("--data-dir", "data.data_dir", ["", ""]),
+        ] {
+            for value in values {
+                let error = resolve("", &[], &[flag, value]).unwrap_err();
+                assert!(
+                    error.contains(flag) && error.contains(name),
+                    "{flag} {value}: {error}"
+                );
+                assert!(
+                    error.contains(" from ") || value.is_empty(),
+                    "{flag} {value}: {error}"
+                );
+            }
+        }
+        let error = resolve("data:\n  data_dir:\n", &[], &[]).unwrap_err();
+        assert!(error.contains("data.data_dir: nothing is said"), "{error}");
+        let kept = resolve("data:\n  labels_file:\n", &[], &[]).unwrap();
+        assert_eq!(kept.settings().unwrap().data.labels_file, None);
+        // What a range ends with is in it.
+        let ends = ["--scale", "0.9", "--ema-decay", "0", "--val-split", "0.999"];
+        assert!(resolve("", &[], &ends).is_ok());
     }
 }

@@ -19,14 +19,14 @@ use agon_dataset::augment::Augmentation;
 use agon_dataset::skin::synthetic::{Synthetic, generate};
 use agon_dataset::skin::{self, LesionClass, Record};
 use agon_dataset::source::{Access, HubFile};
-use agon_dataset::split::{Part, Shares, disjoint, split};
+use agon_dataset::split::{Part, Shares, disjoint, split_files};
 use agon_model::metrics::{Interval, Resampling};
 use agon_model::{Model, half_precision};
-use agon_train::checkpoint::{CheckpointError, OnOtherRun, Policy};
+use agon_train::checkpoint::{CheckpointError, LATEST, OnOtherRun, Policy};
 use agon_train::examples::Examples;
 use agon_train::fit::{Checkpoints, FitError, Fitted};
 use agon_train::loss::Loss;
-use agon_train::options::{FitOptions, MOST_THREADS, Sampler, Schedule};
+use agon_train::options::{FitOptions, Sampler, Schedule};
 use agon_train::pretrained::load_trunk;
 use anyhow::{Context, anyhow};
 use layers::{Layers, TrainSettings};
@@ -105,20 +105,21 @@ fn tricorder(
         Network::Named(_) => JUDGED_SIDE,
     });
     let options = options(settings)?;
+    let kept = settings.data.val_split + settings.data.test_split;
+    if kept >= 1.0 {
+        return Err(Failure::user(anyhow!(
+            "data.val_split and data.test_split are {kept} together: nothing is left to learn from, it must be below 1"
+        )));
+    }
     if options.frozen_epochs > 0 && settings.model.pretrained.is_none() {
         return Err(Failure::user(anyhow!(
             "a frozen trunk with random weights learns nothing: give its weights with --pretrained, or leave --freeze-epochs at 0"
         )));
     }
-    let run = run_directory(settings)?;
+    let (run, begin_from) = run_directory(settings)?;
     let (training, selection) = parts(settings, &printer)?;
     let workers = match settings.training.num_workers {
         0 => None,
-        workers if workers > MOST_THREADS => {
-            return Err(Failure::user(anyhow!(
-                "training.num_workers is {workers}: it must not exceed {MOST_THREADS}"
-            )));
-        }
         workers => Some(Arc::new(
             ThreadPoolBuilder::new().num_threads(workers).build()?,
         )),
@@ -157,16 +158,16 @@ fn tricorder(
         load_trunk(&mut model, &path).map_err(Failure::user)?;
     }
     std::fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
-    save(&run.join(SETTINGS), yaml.as_bytes())?;
     let checkpoints = Checkpoints {
         directory: &run,
         on_other_run: match start_anew {
             true => OnOtherRun::StartAnew,
             false => OnOtherRun::Refuse,
         },
+        begin_from: begin_from.as_deref(),
         policy: policy(settings),
     };
-    let mut monitor = Monitor::new(settings, &run, &printer, stop);
+    let mut monitor = Monitor::new(settings, yaml, &run, &printer, stop);
     let parts = (&training, &selection);
     let fitted = recipe::fit_lesions(&model, parts, &options, &checkpoints, &mut |progress| {
         monitor.observe(progress)
@@ -176,21 +177,47 @@ fn tricorder(
     finish(settings, &fitted, &truth, &run, &model, as_json, &printer)
 }
 
-/// Where the run is kept.
-fn run_directory(settings: &TrainSettings) -> Result<PathBuf, Failure> {
-    let Some(resume) = &settings.checkpoints.resume else {
-        return Ok(settings.checkpoints.save_dir.clone());
+/// Where the run is kept, and the checkpoint elsewhere that it begins from.
+fn run_directory(settings: &TrainSettings) -> Result<(PathBuf, Option<PathBuf>), Failure> {
+    let wanted = &settings.checkpoints;
+    let Some(resume) = &wanted.resume else {
+        return Ok((wanted.save_dir.clone(), None));
     };
-    let directory = match resume.is_file() {
-        true => resume.parent().unwrap_or(Path::new(".")),
-        false => resume,
+    let (directory, file) = match resume.parent() {
+        Some(parent) if resume.is_file() => (parent, resume.file_name()),
+        _ => (resume.as_path(), None),
     };
-    match directory.join("latest.checkpoint").is_file() {
-        true => Ok(directory.to_owned()),
-        false => Err(Failure::user(anyhow!(
-            "there is no checkpoint in {} to go on from",
+    let directory = match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    };
+    let is_latest = file.is_none_or(|file| file == LATEST);
+    if is_latest {
+        return match directory.join(LATEST).is_file() {
+            true => Ok((directory.to_owned(), None)),
+            false => Err(Failure::user(anyhow!(
+                "there is no checkpoint in {} to go on from",
+                directory.display()
+            ))),
+        };
+    }
+    if resume.extension() != Path::new(LATEST).extension() {
+        return Err(Failure::user(anyhow!(
+            "{} is no checkpoint: their names end with .checkpoint",
+            resume.display()
+        )));
+    }
+    // What came after it stays where it is.
+    let places = [directory, &wanted.save_dir].map(|path| path.canonicalize().ok());
+    match places[0] == places[1] {
+        true => Err(Failure::user(anyhow!(
+            "{} is not where the run in {} ended: name another directory with --save-dir to go on from there in it, or \
+             take --resume {} to go on from the latest checkpoint",
+            resume.display(),
+            directory.display(),
             directory.display()
         ))),
+        false => Ok((wanted.save_dir.clone(), Some(resume.clone()))),
     }
 }
 
@@ -224,19 +251,18 @@ fn parts(
     settings: &TrainSettings,
     printer: &Printer,
 ) -> Result<(Vec<Record>, Vec<Record>), Failure> {
-    let records = if settings.synthetic.enabled {
+    let mut records = if settings.synthetic.enabled {
         let directory = &settings.synthetic.output_dir;
-        if !directory.join("metadata.csv").exists() {
-            let synthetic = Synthetic {
-                images: settings.synthetic.num_samples,
-                seed: settings.training.seed,
-                ..Synthetic::default()
-            };
-            let progress = |done: usize, total: usize| {
-                printer.progress("generating", done as u64, total as u64, String::new());
-            };
-            generate(directory, &synthetic, &progress).map_err(Failure::user)?;
-        }
+        let synthetic = Synthetic {
+            images: settings.synthetic.num_samples,
+            seed: settings.training.seed,
+            ..Synthetic::default()
+        };
+        let progress = |done: usize, total: usize| {
+            printer.progress("generating", done as u64, total as u64, String::new());
+        };
+        // The same images are left as they are.
+        generate(directory, &synthetic, &progress).map_err(Failure::user)?;
         skin::load(directory).map_err(Failure::user)?
     } else {
         let data = &settings.data;
@@ -246,9 +272,20 @@ fn parts(
         selection: settings.data.val_split,
         judging: settings.data.test_split,
     };
-    let parts = split(&records, &shares, settings.data.split_seed).map_err(Failure::user)?;
+    let is_prepared = records.iter().all(|record| record.digest.is_some());
+    let progress = |done: usize, total: usize| {
+        printer.progress("copies", done as u64, total as u64, String::new());
+    };
+    let parts = split_files(&mut records, &shares, settings.data.split_seed, &progress);
+    let parts = parts.map_err(Failure::user)?;
     if !disjoint(&records, &parts) {
         return Err(anyhow!("the split has a lesion in two parts").into());
+    }
+    if !is_prepared && !settings.synthetic.enabled {
+        printer.say(
+            "copies of a file are kept in one part; images that only look alike may stand in two, which makes scores \
+             look better than they are: `agon data prepare tricorder` finds those",
+        );
     }
     let named = [Part::Training, Part::Selection, Part::Judging].map(|part| {
         let places = parts.part(part).iter();
@@ -336,7 +373,7 @@ fn options(settings: &TrainSettings) -> Result<FitOptions, Failure> {
             "original" => recipe::original_loss(smoothing, !augmentation.weighted_sampling),
             _ => recipe::aligned_loss(smoothing),
         },
-        mixup: Some(augmentation.mixup_alpha).filter(|_| augmentation.use_mixup),
+        mixup: some(augmentation.mixup_alpha).filter(|_| augmentation.use_mixup),
         sampler: match (
             augmentation.weighted_sampling,
             augmentation.sampling.as_str(),
@@ -384,8 +421,7 @@ fn policy(settings: &TrainSettings) -> Policy {
     Policy {
         every_epochs: some(wanted.save_every),
         keep: Some(wanted.keep),
-        interval: Duration::try_from_secs_f64(wanted.interval * 60.0)
-            .unwrap_or(Policy::default().interval),
+        interval: Duration::from_secs_f64(wanted.interval * 60.0),
         ..Policy::default()
     }
 }
@@ -403,7 +439,10 @@ fn failure(error: FitError, printer: &Printer) -> Failure {
         FitError::Checkpoint(error @ CheckpointError::Io { .. }) => Failure::Ours(anyhow!(
             "{error}. What was saved before is as it was: mend that, and the same command goes on from there"
         )),
-        FitError::Options(_)
+        FitError::Checkpoint(
+            CheckpointError::OtherBeginning { .. } | CheckpointError::Unusable(_),
+        )
+        | FitError::Options(_)
         | FitError::Examples(_)
         | FitError::Device(_)
         | FitError::Diverged { .. } => Failure::user(error),

@@ -1,4 +1,4 @@
-//! What a run tells while it goes on: a bar, a line for each epoch, its history and TensorBoard's files.
+//! What a run tells while it goes on: its settings, a bar, a line for each epoch, its history and TensorBoard's files.
 
 use super::layers::TrainSettings;
 use crate::failure::Failure;
@@ -40,16 +40,19 @@ pub struct Monitor<'a> {
     printer: &'a Printer,
     stop: &'a CancellationToken,
     tensorboard: Option<(PathBuf, Option<Writer>)>,
-    run: PathBuf,
+    run: &'a Path,
+    /// The settings, as they are kept beside the run.
+    yaml: &'a str,
     epochs: usize,
     trouble: Option<anyhow::Error>,
 }
 
 impl<'a> Monitor<'a> {
-    /// A monitor of a run in this directory.
+    /// A monitor of a run in this directory. Nothing is written before the run begins there.
     pub fn new(
         settings: &TrainSettings,
-        run: &Path,
+        yaml: &'a str,
+        run: &'a Path,
         printer: &'a Printer,
         stop: &'a CancellationToken,
     ) -> Self {
@@ -61,7 +64,8 @@ impl<'a> Monitor<'a> {
             printer,
             stop,
             tensorboard,
-            run: run.to_owned(),
+            run,
+            yaml,
             epochs: settings.training.epochs,
             trouble: None,
         }
@@ -70,6 +74,17 @@ impl<'a> Monitor<'a> {
     /// Takes one piece of news, and says whether to go on.
     pub fn observe(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
         match progress {
+            Progress::Begin { epochs, steps } => {
+                if (epochs, steps) != (0, 0) {
+                    self.printer.say(&format!(
+                        "going on after {epochs} epochs and {steps} steps of the next"
+                    ));
+                }
+                if let Err(error) = write(self.run, super::SETTINGS, self.yaml) {
+                    self.trouble = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
             Progress::Step {
                 epoch,
                 step,
@@ -98,10 +113,11 @@ impl<'a> Monitor<'a> {
                     record.score,
                     record.learning_rate,
                 ));
-                if let Err(error) = self.log(record, history) {
+                if let Err(error) = write_history(self.run, history) {
                     self.trouble = Some(error);
                     return ControlFlow::Break(());
                 }
+                self.show(record);
             }
         }
         match self.stop.is_cancelled() {
@@ -110,23 +126,25 @@ impl<'a> Monitor<'a> {
         }
     }
 
-    fn log(&mut self, record: &EpochRecord, history: &[EpochRecord]) -> anyhow::Result<()> {
-        write_history(&self.run, history)?;
-        let Some((directory, writer)) = &mut self.tensorboard else {
-            return Ok(());
+    /// Hands an epoch to TensorBoard. That it cannot be is told once, and training goes on without.
+    fn show(&mut self, record: &EpochRecord) {
+        let Some((directory, writer)) = self.tensorboard.take() else {
+            return;
         };
-        let context = || format!("cannot write event files in {}", directory.display());
-        if writer.is_none() {
-            *writer = Some(Writer::create(directory).with_context(context)?);
-        }
         let scalars = SCALARS
             .iter()
             .filter_map(|(name, value)| Some((*name, value(record)?)));
-        match writer {
-            Some(writer) => writer
-                .scalars(record.epoch as u64, scalars)
-                .with_context(context),
-            None => Ok(()),
+        let written = writer.map_or_else(|| Writer::create(&directory), Ok);
+        let written = written.and_then(|mut writer| {
+            writer.scalars(record.epoch as u64, scalars)?;
+            Ok(writer)
+        });
+        match written {
+            Ok(writer) => self.tensorboard = Some((directory, Some(writer))),
+            Err(error) => self.printer.say(&format!(
+                "cannot write event files in {}: {error}; training goes on without them",
+                directory.display()
+            )),
         }
     }
 
@@ -159,9 +177,14 @@ fn write_history(run: &Path, history: &[EpochRecord]) -> anyhow::Result<()> {
         ("training_history.json", json),
         ("training_history.csv", csv),
     ] {
-        let path = run.join(name);
-        write_atomically(&path, text.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write(run, name, &text)?;
     }
     Ok(())
+}
+
+/// Writes a file of a run.
+fn write(run: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let path = run.join(name);
+    write_atomically(&path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -356,6 +356,7 @@ mod tests {
         let checkpoints = Checkpoints {
             directory: directory.path(),
             on_other_run: OnOtherRun::Refuse,
+            begin_from: None,
             policy: Policy::default(),
         };
         let parts = (&load(training), &load(selection));

@@ -36,8 +36,8 @@ pub enum PartsError {
 impl Parts {
     /// Read a directory in the HAM10000 layout and split it by lesion with the given seed.
     pub fn load(directory: &Path, seed: u64) -> Result<Self, PartsError> {
-        let records = skin::load(directory)?;
-        let split = split::split(&records, &Shares::default(), seed)?;
+        let mut records = skin::load(directory)?;
+        let split = split::split_files(&mut records, &Shares::default(), seed, &|_, _| {})?;
         let part = |part| {
             let positions = split.part(part).iter();
             positions.map(|&at| records[at].clone()).collect()

@@ -365,11 +365,13 @@ pub fn train(
     let checkpoints = Checkpoints {
         directory: checkpoints,
         on_other_run: OnOtherRun::StartAnew,
+        begin_from: None,
         policy: Policy::default(),
     };
     let epochs = profile.options.epochs;
     let mut observer = |progress: Progress<'_>| {
         match progress {
+            Progress::Begin { .. } => {}
             Progress::Step {
                 epoch,
                 step,
