@@ -306,3 +306,103 @@ fn parquet_of_the_hub_is_prepared() {
     let verify = ["data", "verify", "tricorder", "--data-dir", "prepared"];
     assert!(place.run(&verify).status.success());
 }
+
+/// A class's folder, a table with a row that stands twice and one that disagrees, and images that are not read.
+#[test]
+fn everything_that_is_left_out_is_named_and_said_in_short() {
+    let place = Place::new();
+    let lines = drawn(&place, "40");
+    for number in 0..5 {
+        let path = place.path(&format!("drawn/images/photo{number}.tiff"));
+        std::fs::write(path, b"II*").unwrap();
+    }
+    let fields: Vec<&str> = lines[5].split(',').collect();
+    let old = lines[5].replacen(&format!(",{},", fields[4]), ",99.0,", 1);
+    let text = [lines.join("\n"), lines[7].clone(), old].join("\n");
+    std::fs::write(place.path("drawn/metadata.csv"), text).unwrap();
+    let prepare = [
+        "data",
+        "prepare",
+        "tricorder",
+        "--source-dir",
+        "drawn",
+        "--near",
+        "0",
+    ];
+    let output = place.run(&[&prepare[..], &["--output-dir", "out"]].concat());
+    let said = errors(&output);
+    assert!(output.status.success(), "{said}");
+    for what in [
+        "left out: drawn: TIFF images are not read; convert them to PNG or JPEG (5 times: images/photo0.tiff, \
+         images/photo1.tiff, images/photo2.tiff, …)",
+        "not taken as it is: drawn: rows disagree about age: read as unknown (metadata.csv line 43",
+        "noted: drawn: a row stands there twice (metadata.csv line 42)",
+        "stands in out/prepared.json",
+    ] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    let report = std::fs::read(place.path("out/prepared.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    let left_out = &report["left_out"][0];
+    assert_eq!(left_out["places"].as_array().unwrap().len(), 5);
+    assert_eq!(left_out["places"][4], "images/photo4.tiff");
+    // Whoever may read the images may read the table.
+    let modes = [
+        "manifest.csv",
+        "prepared.json",
+        "images/drawn/SYN_0000001.jpg",
+    ]
+    .map(|name| {
+        use std::os::unix::fs::PermissionsExt;
+        let file = std::fs::metadata(place.path("out").join(name)).unwrap();
+        file.permissions().mode()
+    });
+    assert_eq!(modes, [modes[2]; 3]);
+}
+
+#[test]
+fn a_table_that_is_not_understood_is_the_first_to_be_named() {
+    let place = Place::new();
+    drawn(&place, "8");
+    std::fs::remove_file(place.path("drawn/metadata.csv")).unwrap();
+    let table = "image,lable\nSYN_0000001,nv\n";
+    std::fs::write(place.path("drawn/labels.csv"), table).unwrap();
+    let prepare = ["data", "prepare", "tricorder", "--source-dir", "drawn"];
+    let said = place.mistake(&[&prepare[..], &["--output-dir", "out"]].concat());
+    let (table, folder) = (
+        said.find("is label meant by \"lable\"? (labels.csv)"),
+        said.find("the folder"),
+    );
+    assert!(table.is_some() && table < folder, "{said}");
+}
+
+#[test]
+fn folders_with_other_formats_are_told_by_who_reads_them() {
+    let place = Place::new();
+    drawn(&place, "40");
+    let classes = ["melanoma", "nevus"];
+    for (number, class) in classes.into_iter().cycle().take(40).enumerate() {
+        std::fs::create_dir_all(place.path("folders").join(class)).unwrap();
+        let to = format!(
+            "folders/{class}/{number}.{}",
+            if number == 3 { "jfif" } else { "jpg" }
+        );
+        std::fs::rename(
+            place.path(&format!("drawn/images/SYN_{number:07}.jpg")),
+            place.path(&to),
+        )
+        .unwrap();
+    }
+    let verify = ["data", "verify", "tricorder", "--data-dir", "folders"];
+    assert!(place.run(&verify).status.success());
+    std::fs::write(
+        place.path("folders/nevus/other.webp"),
+        b"RIFF\x04\0\0\0WEBP",
+    )
+    .unwrap();
+    let said = place.mistake(&verify);
+    assert!(
+        said.contains("nevus/other.webp: WebP images are not read"),
+        "{said}"
+    );
+}

@@ -1,5 +1,6 @@
 //! `agon data` from outside, against local servers that speak as Kaggle, the Hub and plain storage do.
 
+mod answers;
 #[path = "../common/mod.rs"]
 mod common;
 mod input;

@@ -49,22 +49,52 @@ pub(crate) fn is_packed(path: &Path) -> bool {
 /// How the temporary files of [`write_atomically`] begin. A killed process may leave one behind.
 pub(crate) const TEMPORARY_PREFIX: &str = ".unfinished-";
 
-/// Writes `bytes` to `path` through a temporary file in the same directory: after a crash there is the old file or
-/// the new one, never a part of it.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "a file path without a directory",
-        )
-    })?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(directory)?;
+/// Writes a file through a temporary one in the same directory: after a crash there is the old file or the new one,
+/// never a part of it. Whoever may read the user's files may read it.
+///
+/// # Errors
+/// When it cannot be written; what was there before is then untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, 0o666)
+}
+
+/// The same for what nobody else is to read.
+///
+/// # Errors
+/// When it cannot be written; what was there before is then untouched.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, 0o600)
+}
+
+/// `mode` is what the file may be at most; the user's mask takes from it.
+#[cfg_attr(not(unix), allow(unused_variables))]
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    let mut temporary = builder.tempfile_in(directory)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|error| error.error)?;
     sync_directory(directory)
+}
+
+/// Removes the temporary files that killed processes left in a directory which nobody else writes to. Directories of
+/// such names belong to others.
+pub(crate) fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(TEMPORARY_PREFIX) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a directory durable.

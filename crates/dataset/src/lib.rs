@@ -7,7 +7,7 @@
 //! ([`duplicates`]); the division into parts that share no lesion and no patient ([`split`]); decoding and resizing
 //! exactly as the judges do it ([`image`]); decoded images kept in memory ([`cache`]); training augmentation
 //! ([`augment`]), images to be asked about ([`disguise`]); the content-addressed store of model files ([`store`]) and the code beside them as one archive
-//! ([`pack`]).
+//! ([`pack`]); files written whole or not at all ([`files`]).
 //!
 //! What it refuses to do: it never guesses a label, a body site or an age; it never opens a path outside the directory
 //! it was given because a data file spells it out; it never decodes, reads or unpacks past its limits; it never hands
@@ -18,7 +18,7 @@ pub mod cache;
 pub mod chest;
 pub mod disguise;
 pub mod duplicates;
-mod files;
+pub mod files;
 mod groups;
 pub mod image;
 pub mod pack;

@@ -7,10 +7,12 @@ mod parquet;
 pub mod prepare;
 mod raw;
 pub mod released;
+mod remarks;
 pub mod synthetic;
 pub(crate) mod table;
 mod verify;
 pub mod vocabulary;
+mod workspace;
 
 use std::path::{Path, PathBuf};
 

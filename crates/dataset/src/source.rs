@@ -54,7 +54,7 @@ pub enum SourceError {
         reason: &'static str,
     },
     /// There is nothing at the address.
-    #[error("{url}: there is nothing (status 404)")]
+    #[error("{url}: there is nothing (status 404); the address may have moved")]
     NotFound {
         /// The address, without its query.
         url: String,
@@ -78,6 +78,16 @@ pub enum SourceError {
         found: String,
         /// What was announced.
         wanted: String,
+    },
+    /// What arrived is plainly not what was asked for, though the server said that it was.
+    #[error("{name}: the answer is {what} (a login or consent page?); it was removed. {advice}")]
+    NotData {
+        /// The file.
+        name: String,
+        /// What it is instead.
+        what: &'static str,
+        /// What to do.
+        advice: String,
     },
     /// More arrives, or is announced, than is taken.
     #[error("{name}: it has {size} bytes or more; at most {limit} are taken")]
@@ -122,11 +132,15 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Whether the user can mend it: credentials, endpoints, names of directories.
+    /// Whether the user can mend it: credentials, endpoints, consent, names of directories.
     pub fn is_users(&self) -> bool {
         matches!(
             self,
-            Self::Credentials(_) | Self::Endpoint { .. } | Self::Busy(_) | Self::NoReceipt { .. }
+            Self::Credentials(_)
+                | Self::Endpoint { .. }
+                | Self::NotData { .. }
+                | Self::Busy(_)
+                | Self::NoReceipt { .. }
         )
     }
 }

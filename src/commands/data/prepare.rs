@@ -4,7 +4,7 @@ use crate::args::Prepare;
 use crate::commands::session::{document, table};
 use crate::failure::Failure;
 use crate::printer::{Printer, result};
-use agon_dataset::skin::prepare::{Options, PrepareError, Remark, Report, Source, prepare};
+use agon_dataset::skin::prepare::{Options, PrepareError, REPORT, Remark, Report, Source, prepare};
 use agon_dataset::source::{CATALOGUE, RECEIPT};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -83,14 +83,12 @@ fn named(name: Option<&str>, directory: &Path) -> Source {
 fn say(printer: &Printer, report: &Report, options: &Prepare) {
     let remarks = |title: &str, remarks: &[Remark]| {
         for remark in remarks {
-            printer.say(&format!(
-                "{title}: {}: {} ({} times, first: {})",
-                remark.source, remark.what, remark.count, remark.first
-            ));
+            printer.say(&format!("{title}: {remark}"));
         }
     };
+    remarks("noted", &report.noted);
     remarks("left out", &report.left_out);
-    remarks("read as unknown", &report.unknown);
+    remarks("not taken as it is", &report.unknown);
     for source in &report.sources {
         printer.say(&format!(
             "{}: {} of {} images with a class are kept",
@@ -119,6 +117,12 @@ fn say(printer: &Printer, report: &Report, options: &Prepare) {
         None => "leak check: too few lesions of any class to split".to_owned(),
     });
     printer.say(&format!("written: {}", options.output_dir.display()));
+    if !(report.left_out.is_empty() && report.unknown.is_empty()) {
+        printer.say(&format!(
+            "everything that was left out or not taken as it is stands in {}",
+            options.output_dir.join(REPORT).display()
+        ));
+    }
 }
 
 fn classes(report: &Report) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{LabelSet, Record};
 use crate::skin::directory::{check_size, shown};
-use crate::skin::open::{ENDINGS, collect};
+use crate::skin::open::{ENDINGS, collect, is_image};
 use crate::skin::table::{Table, field};
 use crate::skin::{LoadError, Problem};
 
@@ -143,7 +143,7 @@ struct Files(BTreeMap<String, Option<PathBuf>>);
 impl Files {
     fn below(directory: &Path) -> Result<Self, LoadError> {
         let mut paths = Vec::new();
-        collect(directory, 0, &mut paths)?;
+        collect(directory, 0, &is_image, &mut paths)?;
         let mut files = BTreeMap::new();
         for path in paths {
             let name = path.file_name().unwrap_or_default();

@@ -107,6 +107,7 @@ pub fn generate(
     manifest.finished = false;
     let folder = directory.join("images");
     fs::create_dir_all(directory).map_err(at(directory))?;
+    files::remove_unfinished(directory).map_err(at(directory))?;
     write_manifest(directory, &manifest)?;
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&folder)(error)),

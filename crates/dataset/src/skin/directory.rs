@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::open::UNREAD;
 use super::table::{Table, field};
 use super::{Demographics, LesionClass, Record, Sex, Site};
 use crate::image::MAX_ENCODED_BYTES;
@@ -115,6 +116,17 @@ pub enum LoadError {
         .0.display()
     )]
     NoImages(PathBuf),
+    /// Nothing but images of formats that are not read.
+    #[error(
+        "no images found in {} that can be read: there are {found}; convert them to PNG or JPEG",
+        directory.display()
+    )]
+    Unread {
+        /// The directory.
+        directory: PathBuf,
+        /// How many of which format, and the first.
+        found: String,
+    },
     /// Nothing but an archive of a kind that is not unpacked here.
     #[error(
         "no images besides {}, an archive of a kind that is not opened here; unpack it yourself, beside it",
@@ -276,8 +288,25 @@ pub(crate) fn check_size(path: &Path) -> Result<(), String> {
             file.len()
         )),
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("no image {}: {error}", path.display())),
+        Err(error) => Err(match unread_beside(path) {
+            Some(what) => what,
+            None => format!("no image {}: {error}", path.display()),
+        }),
     }
+}
+
+/// That an image is there under this name in a format that is not read.
+pub(super) fn unread_beside(path: &Path) -> Option<String> {
+    UNREAD.iter().find_map(|(ending, format)| {
+        let other = path.with_extension(ending);
+        let said = || {
+            format!(
+                "{} is there, but {format} images are not read; convert it to PNG or JPEG",
+                other.display()
+            )
+        };
+        other.exists().then(said)
+    })
 }
 
 /// What earlier rows said, by name, with their line.

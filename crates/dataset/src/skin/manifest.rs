@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::directory::{check_size, shown};
+use super::directory::{check_size, shown, unread_beside};
 use super::open::ENDINGS;
 use super::table::{Table, field};
 use super::vocabulary::{self, Diagnosis};
@@ -97,6 +97,12 @@ pub fn read(path: &Path, directory: &Path) -> Result<Vec<Record>, LoadError> {
         return Err(LoadError::Empty(table.path));
     }
     Ok(records)
+}
+
+/// Whether [`read`] can read a table and the reader of the HAM10000 layout cannot.
+pub(super) fn is_one(table: &Table) -> bool {
+    let has = |name: &str| table.header.iter().any(|column| column == name);
+    !(has("image_id") && has("dx")) && Columns::find(table).is_ok()
 }
 
 /// Writes the manifest of `directory`, whole or not at all. The records' images lie in the directory.
@@ -287,27 +293,37 @@ pub(super) fn relative(value: &str) -> Result<PathBuf, String> {
     Ok(path.to_path_buf())
 }
 
-/// The file of an image: below the directory, below its `images` folder, or below its parent, where the original's
-/// tables begin. A name without an ending is tried with those of the formats we read.
+/// The file of an image: below the directory or below its `images` folder; the original's tables begin with the
+/// directory's own name. A name without an ending is tried with those of the formats we read.
 fn find_image(directory: &Path, value: &str) -> Result<PathBuf, String> {
     let relative = relative(value)?;
-    let above = directory.parent().map(Path::to_path_buf);
-    let places = [
-        Some(directory.to_path_buf()),
-        Some(directory.join("images")),
-        above,
+    let named = [
+        directory.join(&relative),
+        directory.join("images").join(&relative),
     ];
-    for place in places.into_iter().flatten() {
-        let named = place.join(&relative);
-        let with_endings = ENDINGS.iter().map(|ending| {
-            let mut path = named.clone().into_os_string();
-            path.push(".");
-            path.push(ending);
-            PathBuf::from(path)
-        });
-        let candidates = match relative.extension() {
+    let own = || {
+        let whole = directory.canonicalize().ok()?;
+        let rest = relative.strip_prefix(whole.file_name()?).ok()?;
+        Some(directory.join(rest))
+    };
+    let with_ending = |path: &PathBuf, ending: &str| {
+        let mut path = path.clone().into_os_string();
+        path.push(".");
+        path.push(ending);
+        PathBuf::from(path)
+    };
+    // What the directory is called is asked last: that takes a look at the disk.
+    for named in named
+        .iter()
+        .cloned()
+        .chain(std::iter::once_with(own).flatten())
+    {
+        let candidates: Vec<PathBuf> = match relative.extension() {
             Some(_) => vec![named],
-            None => with_endings.collect(),
+            None => ENDINGS
+                .iter()
+                .map(|ending| with_ending(&named, ending))
+                .collect(),
         };
         for path in candidates {
             if path.exists() {
@@ -315,11 +331,8 @@ fn find_image(directory: &Path, value: &str) -> Result<PathBuf, String> {
             }
         }
     }
-    Err(format!(
-        "no image {} in {}",
-        shown(value),
-        directory.display()
-    ))
+    let unread = named.iter().find_map(|path| unread_beside(path));
+    Err(unread.unwrap_or_else(|| format!("no image {} in {}", shown(value), directory.display())))
 }
 
 /// What earlier rows said, by name, with their line.

@@ -1,10 +1,12 @@
 //! Whatever a competitor has, opened: a prepared directory, the HAM10000 layout, the original's table of labels, the
 //! competition's own test tables, or a folder for each class.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::directory::{check_size, shown};
+use super::table::Table;
 use super::vocabulary::{self, Diagnosis};
 use super::{Demographics, LoadError, MAX_ROWS, Problem, Record, Sex, Site, directory, manifest};
 
@@ -18,7 +20,21 @@ const TABLES: [&str; 5] = [
 ];
 
 /// How the names of images end, in the order in which they are tried where a table leaves the ending out.
-pub(crate) const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "bmp"];
+pub(crate) const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "jfif", "jpe"];
+
+/// How images end that are not read, and their format.
+pub(super) const UNREAD: [(&str, &str); 7] = [
+    ("tif", "TIFF"),
+    ("tiff", "TIFF"),
+    ("webp", "WebP"),
+    ("gif", "GIF"),
+    ("heic", "HEIC"),
+    ("heif", "HEIC"),
+    ("avif", "AVIF"),
+];
+
+/// How many files a message names.
+const FILES_SHOWN: usize = 3;
 
 /// Deepest folder below a class's folder.
 const MAX_DEPTH: usize = 8;
@@ -27,7 +43,8 @@ const MAX_DEPTH: usize = 8;
 ///
 /// With `labels_file` that table is read. Without, the first of these that is there: `manifest.csv`; `metadata.csv`
 /// with an `images` folder (the HAM10000 layout); a table called `labels_final.csv`, `labels.csv`, `test.csv`,
-/// `data.csv`, `dataset.csv` or `metadata.csv`; a folder for each class. Images are not decoded here.
+/// `data.csv`, `dataset.csv` or `metadata.csv`; a folder for each class. Images are not decoded here; in the folders of
+/// classes those of a format that is not read have a record as well, so that whoever reads them names them.
 ///
 /// # Errors
 /// What is missing or wrong, with the file, the line and the value. An unknown label is an error, never a class.
@@ -43,8 +60,13 @@ pub fn open(data_dir: &Path, labels_file: Option<&Path>) -> Result<Vec<Record>, 
         return manifest::read(&path, data_dir);
     }
     let metadata = file("metadata.csv");
-    if metadata.is_some() && data_dir.join("images").is_dir() {
-        return directory::load(data_dir);
+    if let Some(path) = &metadata
+        && data_dir.join("images").is_dir()
+    {
+        return match Table::read(path).is_ok_and(|table| manifest::is_one(&table)) {
+            true => manifest::read(path, data_dir),
+            false => directory::load(data_dir),
+        };
     }
     if let Some(path) = TABLES.into_iter().find_map(file).or(metadata) {
         return manifest::read(&path, data_dir);
@@ -62,12 +84,12 @@ fn class_folders(data_dir: &Path) -> Result<Vec<Record>, LoadError> {
             continue;
         }
         let mut images = Vec::new();
-        collect(&folder, 0, &mut images)?;
-        if images.is_empty() {
-            continue;
-        }
+        let is_picture = |path: &Path| is_image(path) || unread_format(path).is_some();
+        collect(&folder, 0, &is_picture, &mut images)?;
+        let has_readable = images.iter().any(|path| is_image(path));
         let class = match vocabulary::diagnosis(&name) {
             Some(Diagnosis::Class(class)) => class,
+            _ if !has_readable => continue,
             other => {
                 let why = match other {
                     Some(Diagnosis::NoClass(why)) => why,
@@ -112,16 +134,23 @@ fn class_folders(data_dir: &Path) -> Result<Vec<Record>, LoadError> {
             problems,
         });
     }
-    if records.is_empty() {
-        return Err(LoadError::NoImages(data_dir.to_path_buf()));
+    if !records.iter().any(|record| is_image(&record.path)) {
+        let mut others = Vec::new();
+        let is_unread = |path: &Path| unread_format(path).is_some();
+        collect(data_dir, 0, &is_unread, &mut others)?;
+        return Err(match others.is_empty() {
+            true => LoadError::NoImages(data_dir.to_path_buf()),
+            false => unread(data_dir, &others),
+        });
     }
     Ok(records)
 }
 
-/// The images of a folder and its subfolders, by name. Links are not followed.
+/// The wanted files of a folder and its subfolders, by name. Links are not followed.
 pub(crate) fn collect(
     folder: &Path,
     depth: usize,
+    is_wanted: &dyn Fn(&Path) -> bool,
     images: &mut Vec<PathBuf>,
 ) -> Result<(), LoadError> {
     for path in entries(folder)? {
@@ -131,8 +160,8 @@ pub(crate) fn collect(
             source,
         })?;
         if kind.is_dir() && depth < MAX_DEPTH {
-            collect(&path, depth + 1, images)?;
-        } else if kind.is_file() && is_image(&path) {
+            collect(&path, depth + 1, is_wanted, images)?;
+        } else if kind.is_file() && is_wanted(&path) {
             images.push(path);
         }
         if images.len() > MAX_ROWS {
@@ -143,12 +172,44 @@ pub(crate) fn collect(
 }
 
 /// Whether the ending is that of a format we read.
-pub(super) fn is_image(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| {
-        let mut endings = ENDINGS.iter();
-        endings.any(|known| ending.eq_ignore_ascii_case(known))
-    })
+pub(crate) fn is_image(path: &Path) -> bool {
+    ENDINGS.iter().any(|known| ends(path, known))
+}
+
+/// The format that the ending is of, if it is one that we do not read.
+pub(super) fn unread_format(path: &Path) -> Option<&'static str> {
+    let known = UNREAD.iter().find(|(ending, _)| ends(path, ending));
+    known.map(|(_, format)| *format)
+}
+
+fn ends(path: &Path, known: &str) -> bool {
+    let ending = path.extension();
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case(known))
+}
+
+/// That a directory has images of formats that are not read, and no others.
+pub(super) fn unread(directory: &Path, files: &[PathBuf]) -> LoadError {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for format in files.iter().filter_map(|path| unread_format(path)) {
+        *counts.entry(format).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(format, count)| format!("{count} {format} files"))
+        .collect();
+    let mut names: Vec<String> = files
+        .iter()
+        .take(FILES_SHOWN)
+        .map(|path| path.strip_prefix(directory).unwrap_or(path))
+        .map(|path| path.display().to_string())
+        .collect();
+    if files.len() > FILES_SHOWN {
+        names.push("…".to_owned());
+    }
+    LoadError::Unread {
+        directory: directory.to_path_buf(),
+        found: format!("{} ({})", counts.join(" and "), names.join(", ")),
+    }
 }
 
 /// What is in a folder, by name.

@@ -26,7 +26,7 @@ use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use serde_json::Value;
 
 use super::manifest;
-use super::raw::Tally;
+use super::remarks::Tally;
 use super::table::{MAX_COLUMNS, Table};
 use super::{MAX_METADATA_BYTES, MAX_ROWS};
 use crate::image::{self, ImageError, MAX_ENCODED_BYTES};

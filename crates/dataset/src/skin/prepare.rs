@@ -13,7 +13,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::raw::{self, Tally};
+use super::raw;
+use super::remarks::Tally;
+use super::workspace::Workspace;
 use super::{LesionClass, LoadError, Record, Sex, Site, manifest, open};
 use crate::duplicates::{self, Look};
 use crate::files::{self, ReadError};
@@ -21,7 +23,9 @@ use crate::groups::{Ties, groups};
 use crate::image::{self, ImageError, MAX_ENCODED_BYTES};
 use crate::split::{self, Part, Shares};
 
-/// The report that lies beside the manifest.
+pub use super::remarks::Remark;
+
+/// The report that lies beside the manifest; it names everything that was left out.
 pub const REPORT: &str = "prepared.json";
 
 /// A data set to take images from.
@@ -67,19 +71,6 @@ impl Default for Options {
     }
 }
 
-/// What was not taken as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Remark {
-    /// The data set.
-    pub source: String,
-    /// What it is, with the value.
-    pub what: String,
-    /// How often.
-    pub count: usize,
-    /// The first place: a file, or a table with its line.
-    pub first: String,
-}
-
 /// How much of a class there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
@@ -123,8 +114,10 @@ pub struct Report {
     pub sources: Vec<SourceCount>,
     /// Images that were left out, and why.
     pub left_out: Vec<Remark>,
-    /// Fields read as unknown.
+    /// Fields that were not taken as they are: read as unknown, or the first kept where rows disagree about it.
     pub unknown: Vec<Remark>,
+    /// What cost nothing: tables without images or labels, rows that stand twice.
+    pub noted: Vec<Remark>,
     /// Shares of images with a known age, sex and site, 0 to 1.
     pub known: [f64; 3],
     /// Images in training, selection and judging of the split that was checked; `None` if none was possible or asked.
@@ -152,6 +145,9 @@ pub enum PrepareError {
     /// The split that was checked has something in two parts.
     #[error("a group of images stands in two parts of the split; nothing was written")]
     Leak,
+    /// Another process makes the same directory.
+    #[error("another agon is preparing {}", .0.display())]
+    Busy(PathBuf),
     /// Told to stop.
     #[error("stopped; nothing was written")]
     Stopped,
@@ -169,16 +165,8 @@ pub enum PrepareError {
 const REMARKS_SHOWN: usize = 5;
 
 fn said(remarks: &[Remark]) -> String {
-    let shown: Vec<String> = remarks
-        .iter()
-        .take(REMARKS_SHOWN)
-        .map(|remark| {
-            format!(
-                "{}: {} ({} times, first: {})",
-                remark.source, remark.what, remark.count, remark.first
-            )
-        })
-        .collect();
+    let shown = remarks.iter().take(REMARKS_SHOWN);
+    let shown: Vec<String> = shown.map(Remark::to_string).collect();
     shown.join("; ")
 }
 
@@ -237,8 +225,10 @@ pub fn prepare(
         _ => Path::new("."),
     };
     fs::create_dir_all(above).map_err(at(above))?;
-    // For pictures that are in no file of their own; it goes with whatever is left in it.
-    let scratch = directory_beside(above)?;
+    let workspace = Workspace::new(above, output).map_err(at(above))?;
+    let workspace = workspace.ok_or_else(|| PrepareError::Busy(output.to_path_buf()))?;
+    // For pictures that are in no file of their own.
+    let scratch = workspace.folder("pictures").map_err(at(above))?;
     let mut remarks = Remarks::default();
     let mut records = Vec::new();
     let mut found = Vec::new();
@@ -246,23 +236,27 @@ pub fn prepare(
         let place = raw::Place {
             source: &source.name,
             directory: &source.directory,
-            scratch: scratch.path(),
+            scratch: &scratch,
         };
         let raw = raw::read(&place, stop)?;
-        remarks.add(&source.name, &raw.left_out, &raw.unknown);
+        remarks.left_out.extend(raw.left_out.remarks(&source.name));
+        remarks.unknown.extend(raw.unknown.remarks(&source.name));
+        remarks.noted.extend(raw.noted.remarks(&source.name));
         found.push(raw.records.len());
         records.extend(raw.records);
     }
-    let candidates = look_at(records, &mut remarks, scratch.path(), stop, progress)?;
+    let candidates = look_at(records, &mut remarks, &scratch, stop, progress)?;
     let (ties, fates) = decide(&candidates, options);
-    remarks.add_fates(&candidates, &fates, sources, scratch.path());
+    remarks.add_fates(&candidates, &fates, sources, &scratch);
     if options.strict && !(remarks.left_out.is_empty() && remarks.unknown.is_empty()) {
         remarks.left_out.extend(remarks.unknown);
         return Err(PrepareError::Strict(remarks.left_out));
     }
     let mut records = kept(candidates, ties, &fates);
     if records.is_empty() {
-        return Err(PrepareError::Nothing(remarks.left_out));
+        // A table that was not understood is the likely cause.
+        remarks.noted.extend(remarks.left_out);
+        return Err(PrepareError::Nothing(remarks.noted));
     }
     let parts = match options.check_leaks {
         true => check_leaks(&records, options.seed)?,
@@ -273,7 +267,8 @@ pub fn prepare(
     let folders = Folders {
         output,
         above,
-        scratch: scratch.path(),
+        scratch: &scratch,
+        staging: &workspace.folder("prepared").map_err(at(above))?,
     };
     write(&mut records, &folders, options.link, &report, stop)?;
     Ok(report)
@@ -307,20 +302,10 @@ fn check_free(output: &Path) -> Result<(), PrepareError> {
 struct Remarks {
     left_out: Vec<Remark>,
     unknown: Vec<Remark>,
+    noted: Vec<Remark>,
 }
 
 impl Remarks {
-    fn add(&mut self, source: &str, left_out: &Tally, unknown: &Tally) {
-        for (tally, remarks) in [(left_out, &mut self.left_out), (unknown, &mut self.unknown)] {
-            remarks.extend(tally.iter().map(|(what, count, first)| Remark {
-                source: source.to_owned(),
-                what: what.to_owned(),
-                count,
-                first: first.to_owned(),
-            }));
-        }
-    }
-
     fn add_fates(
         &mut self,
         candidates: &[Candidate],
@@ -337,7 +322,7 @@ impl Remarks {
                     });
                 }
             }
-            self.add(&source.name, &tally, &Tally::default());
+            self.left_out.extend(tally.remarks(&source.name));
         }
     }
 }
@@ -388,8 +373,8 @@ fn look_at(
             None => return Err(PrepareError::Stopped),
         }
     }
-    for (source, tally) in &unreadable {
-        remarks.add(source, tally, &Tally::default());
+    for (source, tally) in unreadable {
+        remarks.left_out.extend(tally.remarks(&source));
     }
     Ok(candidates)
 }
@@ -633,6 +618,7 @@ fn report(
             .collect(),
         left_out: remarks.left_out,
         unknown: remarks.unknown,
+        noted: remarks.noted,
         known: [
             share(|record| record.demographics.age.is_some()),
             share(|record| record.demographics.sex != Sex::Unknown),
@@ -642,16 +628,6 @@ fn report(
     }
 }
 
-/// A new hidden directory that is removed when it is not used any more.
-fn directory_beside(above: &Path) -> Result<tempfile::TempDir, PrepareError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(files::TEMPORARY_PREFIX);
-    // Temporary directories are private; this one becomes a directory like others.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder.tempdir_in(above).map_err(at(above))
-}
-
 /// Where things are written.
 struct Folders<'a> {
     output: &'a Path,
@@ -659,9 +635,11 @@ struct Folders<'a> {
     above: &'a Path,
     /// Where pictures are that were in no file of their own.
     scratch: &'a Path,
+    /// Where `output` is made, until it is whole.
+    staging: &'a Path,
 }
 
-/// Builds everything in a directory beside the output and gives it that name at the end.
+/// Makes everything in the staging directory and gives that the output's name at the end.
 fn write(
     records: &mut [Record],
     folders: &Folders,
@@ -673,15 +651,15 @@ fn write(
         output,
         above,
         scratch,
+        staging,
     } = folders;
-    let staging = directory_beside(above)?;
     let mut taken = BTreeSet::new();
     let names: Vec<String> = records
         .iter()
         .map(|record| file_name(record, &mut taken))
         .collect();
     for folder in records.iter().map(|record| &record.source) {
-        let folder = staging.path().join("images").join(folder);
+        let folder = staging.join("images").join(folder);
         fs::create_dir_all(&folder).map_err(at(&folder))?;
     }
     records
@@ -691,7 +669,7 @@ fn write(
             if stop.load(Ordering::Relaxed) {
                 return Err(PrepareError::Stopped);
             }
-            let path = staging.path().join(&image_id);
+            let path = staging.join(&image_id);
             // Nobody else needs what came out of another file.
             let link = link || record.path.starts_with(scratch);
             copy(&record.path, &path, link).map_err(at(&path))?;
@@ -699,20 +677,18 @@ fn write(
             record.image_id = image_id;
             Ok(())
         })?;
-    files::sync_tree(staging.path()).map_err(at(output))?;
-    manifest::write(staging.path(), records).map_err(at(output))?;
+    files::sync_tree(staging).map_err(at(output))?;
+    manifest::write(staging, records).map_err(at(output))?;
     let text = serde_json::to_string_pretty(report).map_err(|error| at(output)(error.into()))?;
-    let path = staging.path().join(REPORT);
+    let path = staging.join(REPORT);
     files::write_atomically(&path, text.as_bytes()).map_err(at(&path))?;
     // What was written is what will be opened.
-    open(staging.path(), None)?;
+    open(staging, None)?;
     match fs::remove_dir(output) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(output)(error)),
         _ => {}
     }
-    fs::rename(staging.path(), output).map_err(at(output))?;
-    // Nothing is left to remove under the old name.
-    let _ = staging.keep();
+    fs::rename(staging, output).map_err(at(output))?;
     files::sync_directory(above).map_err(at(above))
 }
 

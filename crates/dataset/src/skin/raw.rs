@@ -6,49 +6,31 @@
 //! table's image is only looked up among the files that were found; no path is opened because a table spells it out.
 //! Parquet files count as tables whose pictures lie beside them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::directory::{check_size, shown};
+use sha2::{Digest, Sha256};
+
+use super::directory::{COLUMNS_SHOWN, check_size, shown};
 use super::manifest::{self, AGE, IMAGE, LABEL, LESION, PATIENT, SEX, SITE};
-use super::open::{entries, is_image};
+use super::open::{entries, is_image, unread, unread_format};
 use super::parquet::{ExtractError, extract};
 use super::prepare::PrepareError;
+use super::remarks::Tally;
 use super::table::{Table, field};
 use super::vocabulary::{self, Diagnosis};
 use super::{Demographics, LoadError, MAX_ROWS, Record, Sex, Site};
 use crate::files;
+use crate::image::MAX_ENCODED_BYTES;
 
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 12;
 /// Most tables of a data set, and most Parquet files.
 const MAX_TABLES: usize = 1000;
-
-/// What was not taken as it is, counted by reason.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Tally(BTreeMap<String, (usize, String)>);
-
-impl Tally {
-    /// Counts one for `what`; `place` is remembered if it is the first.
-    pub fn add(&mut self, what: String, place: impl FnOnce() -> String) {
-        self.0.entry(what).or_insert_with(|| (0, place())).0 += 1;
-    }
-
-    /// Adds what another counted.
-    pub fn extend(&mut self, other: Self) {
-        for (what, (count, place)) in other.0 {
-            self.0.entry(what).or_insert((0, place)).0 += count;
-        }
-    }
-
-    /// Each reason with its count and its first place.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, usize, &str)> {
-        let reasons = self.0.iter();
-        reasons.map(|(what, (count, first))| (what.as_str(), *count, first.as_str()))
-    }
-}
+/// Least likeness, of 1, of a column's name to the one that was probably meant.
+const LIKENESS: f64 = 0.88;
 
 /// What a downloaded data set holds.
 pub(super) struct Raw {
@@ -56,8 +38,10 @@ pub(super) struct Raw {
     pub records: Vec<Record>,
     /// Images and tables that were left out.
     pub left_out: Tally,
-    /// Fields that were read as unknown, because their value is in no table.
+    /// Fields that were not taken as they are: their value is in no table, or rows disagree.
     pub unknown: Tally,
+    /// What costs nothing and is to be known: tables that say nothing, rows that stand twice.
+    pub noted: Tally,
 }
 
 /// What tables say about one image.
@@ -70,6 +54,8 @@ struct Facts {
     site: Option<Site>,
     lesion: Option<String>,
     patient: Option<String>,
+    /// The columns in which rows say different things.
+    disputed: BTreeSet<&'static str>,
 }
 
 /// Where a data set is read from.
@@ -111,6 +97,7 @@ pub(super) fn read(place: &Place, stop: &AtomicBool) -> Result<Raw, PrepareError
         tables: paths,
         parquet,
         packed,
+        unread: others,
     } = found;
     let mut left_out = Tally::default();
     let mut tables = Vec::new();
@@ -149,6 +136,7 @@ pub(super) fn read(place: &Place, stop: &AtomicBool) -> Result<Raw, PrepareError
     }
     if images.is_empty() {
         let nothing = || match packed.into_iter().next() {
+            _ if !others.is_empty() => unread(directory, &others),
             Some(archive) => LoadError::Packed(archive),
             None => LoadError::NoImages(directory.to_path_buf()),
         };
@@ -158,15 +146,24 @@ pub(super) fn read(place: &Place, stop: &AtomicBool) -> Result<Raw, PrepareError
         let what = "an archive of a kind that is not opened here: unpack it yourself, beside it";
         left_out.add(what.to_owned(), || place.inside(path));
     }
+    for path in &others {
+        let format = unread_format(path).unwrap_or_default();
+        let what = format!("{format} images are not read; convert them to PNG or JPEG");
+        left_out.add(what, || place.inside(path));
+    }
     let mut reader = Reader {
         place,
         index: index(&images),
+        unread: others.iter().map(|path| stem(path)).collect(),
+        digests: HashMap::new(),
         facts: vec![Facts::default(); images.len()],
         images,
         lesions: HashMap::new(),
         has_labels: false,
+        unlabelled: Vec::new(),
         left_out,
         unknown: Tally::default(),
+        noted: Tally::default(),
     };
     for table in &tables {
         reader.read_table(table)?;
@@ -182,6 +179,8 @@ struct Found {
     parquet: Vec<PathBuf>,
     /// Archives that are not unpacked here.
     packed: Vec<PathBuf>,
+    /// Images of formats that are not read.
+    unread: Vec<PathBuf>,
 }
 
 fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), LoadError> {
@@ -206,6 +205,8 @@ fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), LoadError>
             walk(&path, depth + 1, found)?;
         } else if kind.is_file() && is_image(&path) {
             found.images.push(path);
+        } else if kind.is_file() && unread_format(&path).is_some() {
+            found.unread.push(path);
         } else if kind.is_file() && ends("csv") && found.tables.len() < MAX_TABLES {
             found.tables.push(path);
         } else if kind.is_file() && ends("parquet") && found.parquet.len() < MAX_TABLES {
@@ -213,7 +214,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), LoadError>
         } else if kind.is_file() && files::is_packed(&path) && found.packed.len() < MAX_TABLES {
             found.packed.push(path);
         }
-        if found.images.len() > MAX_ROWS {
+        if found.images.len().max(found.unread.len()) > MAX_ROWS {
             return Err(LoadError::TooManyRows(folder.to_path_buf()));
         }
     }
@@ -240,19 +241,29 @@ struct Reader<'a> {
     place: &'a Place<'a>,
     images: Vec<PathBuf>,
     index: HashMap<String, Vec<usize>>,
+    /// The names without ending of the images that are not read.
+    unread: HashSet<String>,
+    /// The SHA-256 of images that were compared; `None` of what cannot be read.
+    digests: HashMap<usize, Option<[u8; 32]>>,
     facts: Vec<Facts>,
     /// Labels of lesions, and whether one was in no table.
     lesions: HashMap<String, Facts>,
     has_labels: bool,
+    /// Tables without a column of labels: what there is to say, whether a column is probably meant as one, the table.
+    unlabelled: Vec<(String, bool, String)>,
     left_out: Tally,
     unknown: Tally,
+    noted: Tally,
 }
 
 impl Reader<'_> {
     fn read_table(&mut self, table: &Table) -> Result<(), LoadError> {
         let image = table.column(IMAGE)?;
         let lesion = table.column(LESION)?;
+        let name = self.place.inside(&table.path);
         if image.is_none() && lesion.is_none() {
+            let (what, _) = lacking("images", IMAGE, &table.header);
+            self.noted.add(what, || name);
             return Ok(());
         }
         let label = table.column(LABEL)?;
@@ -263,13 +274,26 @@ impl Reader<'_> {
             .filter_map(|(column, name)| Some((column, vocabulary::diagnosis(name)?)))
             .collect();
         let is_one_hot = label.is_none() && marks.len() >= 2;
-        self.has_labels |= label.is_some() || is_one_hot;
+        match label.is_some() || is_one_hot {
+            true => self.has_labels = true,
+            false => {
+                let (what, is_near) = lacking("labels", LABEL, &table.header);
+                self.unlabelled.push((what, is_near, name.clone()));
+            }
+        }
         let columns = [AGE, SEX, SITE, PATIENT];
         let [age, sex, site, patient] = columns.map(|names| table.column(names));
         let (age, sex, site, patient) = (age?, sex?, site?, patient?);
-        let name = self.place.inside(&table.path);
+        let folder = table.path.parent().unwrap_or(self.place.directory);
+        let mut seen = HashMap::new();
         for (number, row) in &table.rows {
             let place = || format!("{name} {} {number}", table.unit);
+            if seen
+                .insert(row.as_slice(), row)
+                .is_some_and(|earlier| earlier == row)
+            {
+                self.noted.add("a row stands there twice".to_owned(), place);
+            }
             let mut facts = Facts::default();
             let diagnosis = match label {
                 Some(_) => read_label(field(row, label)).map(Some),
@@ -317,10 +341,11 @@ impl Reader<'_> {
                 }
             }
             match image {
-                Some(_) => self.add_to_image(field(row, image), &facts, place()),
+                Some(_) => self.add_to_image(field(row, image), folder, &facts, place()),
                 None => {
                     if let Some(lesion) = facts.lesion.clone() {
-                        merge(self.lesions.entry(lesion).or_default(), &facts);
+                        let disputed = merge(self.lesions.entry(lesion).or_default(), &facts);
+                        dispute(&mut self.unknown, disputed, place);
                     }
                 }
             }
@@ -328,10 +353,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Adds what a row says to the files that it can mean.
-    fn add_to_image(&mut self, value: &str, facts: &Facts, place: String) {
+    /// Adds what a row of a table in `folder` says to the files that it can mean.
+    fn add_to_image(&mut self, value: &str, folder: &Path, facts: &Facts, place: String) {
         let named = Path::new(value);
-        let key = match is_image(named) {
+        let key = match is_image(named) || unread_format(named).is_some() {
             true => stem(named),
             false => named
                 .file_name()
@@ -348,25 +373,74 @@ impl Reader<'_> {
                 .collect();
             found = exact;
         }
-        let size =
-            |position: &usize| fs::metadata(&self.images[*position]).map_or(0, |file| file.len());
-        let sizes: BTreeSet<u64> = match found.len() {
-            0 | 1 => BTreeSet::new(),
-            _ => found.iter().map(size).collect(),
-        };
         if found.is_empty() {
-            let what = "a table names an image that is not there".to_owned();
-            self.left_out
-                .add(what, || format!("{place}: {}", shown(value)));
-        } else if sizes.len() > 1 {
+            // One that is there and not read was named as that.
+            if !self.unread.contains(&key) {
+                let what = "a table names an image that is not there".to_owned();
+                self.left_out
+                    .add(what, || format!("{place}: {}", shown(value)));
+            }
+            return;
+        }
+        let Some(found) = self.meant(found, named, folder) else {
             let what = "a name stands for several different files".to_owned();
             self.left_out
                 .add(what, || format!("{place}: {}", shown(value)));
-        } else {
-            for position in found {
-                merge(&mut self.facts[position], facts);
-            }
+            return;
+        };
+        let mut disputed = BTreeSet::new();
+        for position in found {
+            disputed.extend(merge(&mut self.facts[position], facts));
         }
+        dispute(&mut self.unknown, disputed, || {
+            format!("{place}: {}", shown(value))
+        });
+    }
+
+    /// Of the files that have the name, those that a table in `folder` means: the ones below it if there are any, if
+    /// they are one picture, else the one at that very path.
+    fn meant(&mut self, found: Vec<usize>, named: &Path, folder: &Path) -> Option<Vec<usize>> {
+        let is_below = |position: &usize| self.images[*position].starts_with(folder);
+        let below: Vec<usize> = found.iter().copied().filter(is_below).collect();
+        let found = match below.is_empty() {
+            true => found,
+            false => below,
+        };
+        if self.is_one_picture(&found) {
+            return Some(found);
+        }
+        let spelt = folder.join(named);
+        let is_spelt = |position: &usize| {
+            let path = &self.images[*position];
+            *path == spelt || (!is_image(named) && path.with_extension("") == spelt)
+        };
+        let mut exact = found.into_iter().filter(is_spelt);
+        match (exact.next(), exact.next()) {
+            (Some(position), None) => Some(vec![position]),
+            _ => None,
+        }
+    }
+
+    /// Whether these files have the same bytes.
+    fn is_one_picture(&mut self, positions: &[usize]) -> bool {
+        let [first, rest @ ..] = positions else {
+            return true;
+        };
+        let size = |position: &usize| fs::metadata(&self.images[*position]).map(|file| file.len());
+        let has_size = |position| size(position).ok() == size(first).ok();
+        rest.is_empty()
+            || (rest.iter().all(has_size) && {
+                let wanted = self.digest(*first);
+                wanted.is_some() && rest.iter().all(|&other| self.digest(other) == wanted)
+            })
+    }
+
+    fn digest(&mut self, position: usize) -> Option<[u8; 32]> {
+        let path = &self.images[position];
+        *self.digests.entry(position).or_insert_with(|| {
+            let bytes = files::read_capped(path, MAX_ENCODED_BYTES).ok()?;
+            Some(Sha256::digest(bytes).into())
+        })
     }
 
     fn finish(self) -> Raw {
@@ -376,16 +450,24 @@ impl Reader<'_> {
             facts,
             lesions,
             has_labels,
+            unlabelled,
             mut left_out,
-            unknown,
+            mut unknown,
+            mut noted,
             ..
         } = self;
         let source = whole.source;
+        // Tables of patients need no labels where others have them.
+        for (what, is_near, table) in unlabelled {
+            if is_near || !has_labels {
+                noted.add(what, || table);
+            }
+        }
         let mut records = Vec::new();
         for (path, mut facts) in images.iter().zip(facts) {
             let place = || whole.inside(path);
             if let Some(of_lesion) = facts.lesion.as_ref().and_then(|name| lesions.get(name)) {
-                merge(&mut facts, of_lesion);
+                dispute(&mut unknown, merge(&mut facts, of_lesion), place);
             }
             // What is wrong with the label of this image was said with the row.
             if facts.has_bad_label {
@@ -418,7 +500,7 @@ impl Reader<'_> {
                     continue;
                 }
                 (Some(_), Some(_)) => {
-                    let what = "the tables disagree about the label".to_owned();
+                    let what = "rows disagree about the label".to_owned();
                     left_out.add(what, place);
                     continue;
                 }
@@ -428,6 +510,18 @@ impl Reader<'_> {
                 left_out.add(what, place);
                 continue;
             }
+            let is_clear = |column| !facts.disputed.contains(column);
+            let demographics = Demographics {
+                age: facts.age.filter(|_| is_clear("age")),
+                sex: facts
+                    .sex
+                    .filter(|_| is_clear("sex"))
+                    .unwrap_or(Sex::Unknown),
+                site: facts
+                    .site
+                    .filter(|_| is_clear("site"))
+                    .unwrap_or(Site::Unknown),
+            };
             let image_id = archive_name(&stem(path)).map_or_else(place, str::to_owned);
             let scoped = |name: String, known: &[&str]| match known
                 .iter()
@@ -448,17 +542,14 @@ impl Reader<'_> {
                 digest: None,
                 path: path.clone(),
                 class,
-                demographics: Demographics {
-                    age: facts.age,
-                    sex: facts.sex.unwrap_or(Sex::Unknown),
-                    site: facts.site.unwrap_or(Site::Unknown),
-                },
+                demographics,
             });
         }
         Raw {
             records,
             left_out,
             unknown,
+            noted,
         }
     }
 }
@@ -508,15 +599,73 @@ fn read_fact<T>(
     }
 }
 
-/// Adds what another table says; the first to say something about age, sex, site, lesion or patient is kept.
-fn merge(facts: &mut Facts, more: &Facts) {
+/// Adds what another row says. Returns the columns of which it says something else than what was known.
+fn merge(facts: &mut Facts, more: &Facts) -> BTreeSet<&'static str> {
     facts.labels.extend(&more.labels);
     facts.has_bad_label |= more.has_bad_label;
-    facts.age = facts.age.or(more.age);
-    facts.sex = facts.sex.or(more.sex);
-    facts.site = facts.site.or(more.site);
-    facts.lesion = facts.lesion.take().or_else(|| more.lesion.clone());
-    facts.patient = facts.patient.take().or_else(|| more.patient.clone());
+    let fields = [
+        ("age", settle(&mut facts.age, &more.age)),
+        ("sex", settle(&mut facts.sex, &more.sex)),
+        ("site", settle(&mut facts.site, &more.site)),
+        ("lesion_id", settle(&mut facts.lesion, &more.lesion)),
+        ("patient_id", settle(&mut facts.patient, &more.patient)),
+    ];
+    let disputed = fields.into_iter().filter(|(_, is_settled)| !is_settled);
+    let disputed: BTreeSet<_> = disputed.map(|(column, _)| column).collect();
+    facts.disputed.extend(disputed.iter().chain(&more.disputed));
+    disputed
+}
+
+/// Keeps the first that is known; whether the other agrees.
+fn settle<T: Clone + PartialEq>(known: &mut Option<T>, more: &Option<T>) -> bool {
+    match (&*known, more) {
+        (Some(known), Some(more)) => known == more,
+        (None, more) => {
+            *known = more.clone();
+            true
+        }
+        (Some(_), None) => true,
+    }
+}
+
+/// Says in which columns rows disagree. A lesion or a patient still ties what belongs together, so the first is kept.
+fn dispute(
+    unknown: &mut Tally,
+    columns: BTreeSet<&'static str>,
+    place: impl Fn() -> String + Copy,
+) {
+    for column in columns {
+        let what = match column {
+            "lesion_id" | "patient_id" => {
+                format!("rows disagree about {column}: the first is kept")
+            }
+            _ => format!("rows disagree about {column}: read as unknown"),
+        };
+        unknown.add(what, place);
+    }
+}
+
+/// What to say of a table without a column of these names, and whether one of its columns is nearly called so.
+fn lacking(what: &str, names: &[&str], header: &[String]) -> (String, bool) {
+    let unread = header.iter().filter(|column| !manifest::is_column(column));
+    let near = unread
+        .flat_map(|column| names.iter().map(move |name| (column, *name)))
+        .map(|(column, name)| (strsim::jaro_winkler(column, name), column, name))
+        .filter(|(likeness, ..)| *likeness >= LIKENESS)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let columns: Vec<String> = header.iter().map(|name| shown(name)).collect();
+    let columns = columns[..columns.len().min(COLUMNS_SHOWN)].join(", ");
+    let said = format!(
+        "a table has no column of {what}, such as {}: its header is {columns}",
+        names[0]
+    );
+    match near {
+        Some((_, column, name)) => (
+            format!("{said}; is {name} meant by {}?", shown(column)),
+            true,
+        ),
+        None => (said, false),
+    }
 }
 
 #[cfg(test)]

@@ -138,6 +138,7 @@ pub fn generate(
     let folder = directory.join("images");
     let finished = manifest.metadata_sha256.take();
     fs::create_dir_all(directory).map_err(at(directory))?;
+    files::remove_unfinished(directory).map_err(at(directory))?;
     write_manifest(directory, &manifest)?;
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&folder)(error)),

@@ -1,5 +1,5 @@
-//! Tables that strangers wrote: CSV with a comma, a semicolon or a tab, with or without a byte order mark, columns in
-//! any order and case.
+//! Tables that strangers wrote: CSV with a comma, a semicolon, a tab or a bar, with or without a byte order mark,
+//! columns in any order and case.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Reads a table of at most [`MAX_METADATA_BYTES`] and [`MAX_ROWS`]. The delimiter is the semicolon if the header
-    /// has one, as in the competition, else the tab if there is no comma, else the comma.
+    /// has one, as in the competition, else the first of comma, tab and bar that it has.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let bytes = files::read_capped(path, MAX_METADATA_BYTES).map_err(|error| match error {
             ReadError::TooLarge(size) => LoadError::TooLarge {
@@ -59,7 +59,9 @@ impl Table {
         let first_line = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
         let delimiter = match first_line {
             line if line.contains(&b';') => b';',
-            line if line.contains(&b'\t') && !line.contains(&b',') => b'\t',
+            line if line.contains(&b',') => b',',
+            line if line.contains(&b'\t') => b'\t',
+            line if line.contains(&b'|') => b'|',
             _ => b',',
         };
         let mut reader = csv::ReaderBuilder::new()
@@ -156,6 +158,7 @@ mod tests {
             "Image,LABEL\na.jpg, nv \n",
             "\u{feff}image;label\r\na.jpg;nv\r\n",
             "IMAGE\tLabel\na.jpg\tnv\n",
+            "image|label\na.jpg|nv\n",
         ] {
             let table = parse(text.as_bytes()).unwrap();
             assert_eq!(table.header, ["image", "label"]);

@@ -103,21 +103,65 @@ pub(super) enum Format {
     TarGzip,
 }
 
+/// How the names of archives end that are unpacked here.
+const ENDINGS: [&str; 4] = [".zip", ".tar.gz", ".tgz", ".tar"];
+/// How the names of files end in which a page's text has a right to be.
+const PAGES: [&str; 6] = [".html", ".htm", ".xhtml", ".md", ".xml", ".svg"];
+
+/// The name of an archive without its ending; `None` if it is not called as one.
+pub(super) fn stem(name: &str) -> Option<&str> {
+    let cut = |ending: &&str| {
+        let at = name.len().checked_sub(ending.len())?;
+        let (stem, own) = (name.get(..at)?, name.get(at..)?);
+        own.eq_ignore_ascii_case(ending).then_some(stem)
+    };
+    let stem = ENDINGS.iter().find_map(cut);
+    stem.filter(|stem| !stem.is_empty())
+}
+
+/// What a file is instead of what its name says, where that is plain: no archive, or a page of the web. Servers send
+/// pages with status 200 in place of what wants a login, or a consent.
+pub(super) fn mistaken(path: &Path) -> io::Result<Option<&'static str>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let start = start(path)?;
+    if stem(&name).is_some() {
+        return Ok(format_of(&start).is_none().then_some("no archive"));
+    }
+    let name = name.to_ascii_lowercase();
+    let may_be_page = PAGES.iter().any(|ending| name.ends_with(ending));
+    Ok((!may_be_page && is_page(&start)).then_some("a web page"))
+}
+
+fn is_page(start: &[u8]) -> bool {
+    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    let text = text.trim_ascii_start().to_ascii_lowercase();
+    let begins = ["<!doctype html", "<html", "<head", "<script", "<!--"];
+    begins
+        .iter()
+        .any(|begin| text.starts_with(begin.as_bytes()))
+}
+
 /// The format by the file's first bytes; `None` for anything that is not unpacked.
 pub(super) fn format(path: &Path) -> io::Result<Option<Format>> {
+    Ok(format_of(&start(path)?))
+}
+
+fn start(path: &Path) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     File::open(path)?.take(512).read_to_end(&mut start)?;
-    Ok(
-        if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
-            Some(Format::Zip)
-        } else if start.get(257..262) == Some(b"ustar") {
-            Some(Format::Tar)
-        } else if start.starts_with(&[0x1f, 0x8b]) {
-            Some(Format::TarGzip)
-        } else {
-            None
-        },
-    )
+    Ok(start)
+}
+
+fn format_of(start: &[u8]) -> Option<Format> {
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        Some(Format::Zip)
+    } else if start.get(257..262) == Some(b"ustar") {
+        Some(Format::Tar)
+    } else if start.starts_with(&[0x1f, 0x8b]) {
+        Some(Format::TarGzip)
+    } else {
+        None
+    }
 }
 
 /// Unpacks into the new directory `target` and lists the files, with their paths in it.
@@ -397,6 +441,28 @@ mod tests {
         assert_eq!(names(run(&taped).unwrap()), ["a.csv", "b/c.jpg"]);
         assert_eq!(names(run(&gzip(&taped)).unwrap()), ["a.csv", "b/c.jpg"]);
         assert_eq!(run(b"Rar!\x1a\x07").unwrap_err(), "not an archive");
+    }
+
+    #[test]
+    fn what_is_not_what_it_is_called_is_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let seen = |name: &str, bytes: &[u8]| {
+            let path = place.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            mistaken(&path).unwrap()
+        };
+        let page = b"\n <!DOCTYPE html><html>log in</html>";
+        for name in ["a.zip", "a.TAR", "a.tar.gz", "a.tgz"] {
+            assert_eq!(seen(name, page), Some("no archive"), "{name}");
+            assert_eq!(seen(name, b"no"), Some("no archive"), "{name}");
+            assert_eq!(seen(name, &gzip(b"x")), None, "{name}");
+        }
+        for name in ["a.csv", "a.rar", "a.jpg", "a"] {
+            assert_eq!(seen(name, page), Some("a web page"), "{name}");
+            assert_eq!(seen(name, b"image,label"), None, "{name}");
+        }
+        assert_eq!(seen("index.html", page), None);
+        assert_eq!(seen("README.md", page), None);
     }
 
     #[test]

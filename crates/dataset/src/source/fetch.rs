@@ -408,6 +408,14 @@ fn do_job(
     let staging = job.path.parent().unwrap_or(Path::new("."));
     let mut files = Vec::new();
     let mut packed = Vec::new();
+    if let Some(what) = archive::mistaken(&job.path).map_err(at(&job.path))? {
+        fs::remove_file(&job.path).map_err(at(&job.path))?;
+        return Err(SourceError::NotData {
+            name: job.name.clone(),
+            what,
+            advice: job.advice.clone(),
+        });
+    }
     let format = archive::format(&job.path).map_err(at(&job.path))?;
     if let Some(format) = format {
         let target = unpacked_path(&job.path);
@@ -468,11 +476,7 @@ fn do_job(
 /// The directory beside an archive: its name without its endings.
 fn unpacked_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = [".zip", ".tar.gz", ".tgz", ".tar"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .filter(|stem| !stem.is_empty());
-    match stem {
+    match archive::stem(&name) {
         Some(stem) => path.with_file_name(stem),
         None => path.with_file_name(format!("{name}-unpacked")),
     }

@@ -29,7 +29,7 @@ pub const MAX_FILE_BYTES: u64 = 64 << 30;
 /// Most bytes of an answer that is read into memory.
 const MAX_ANSWER: u64 = 64 << 20;
 const MAX_REDIRECTS: usize = 8;
-/// After so many bytes a broken transfer does not count as a failed attempt.
+/// So many bytes further than ever before, and a broken transfer does not count as a failed attempt.
 const ADVANCE: u64 = 1 << 20;
 /// How long a server may say nothing.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -201,16 +201,17 @@ impl<'a> Client<'a> {
         job: &Job,
         progress: &dyn Fn(u64, Option<u64>),
     ) -> Result<ReceiptFile, SourceError> {
-        let mut was_resumed = false;
+        let mut is_second = false;
         loop {
+            let (mut was_resumed, mut reached) = (false, 0);
             let part = self.with_attempts(&job.url, || {
-                let resumed = self.attempt(job, progress)?;
+                let resumed = self.attempt(job, &mut reached, progress)?;
                 was_resumed |= resumed.1;
                 Ok(resumed.0)
             })?;
             match finish(job, &part) {
                 // Two halves of different files may have met: once more from the start.
-                Err(SourceError::Mismatch { .. }) if was_resumed => was_resumed = false,
+                Err(SourceError::Mismatch { .. }) if was_resumed && !is_second => is_second = true,
                 finished => return finished,
             }
         }
@@ -314,10 +315,12 @@ impl<'a> Client<'a> {
         }))
     }
 
-    /// One attempt to complete the partial file. Says whether it continued an earlier one.
+    /// One attempt to complete the partial file. Says whether it continued an earlier one. `reached` is the greatest
+    /// length that any attempt got to.
     fn attempt(
         &self,
         job: &Job,
+        reached: &mut u64,
         progress: &dyn Fn(u64, Option<u64>),
     ) -> Result<(Part, bool), Trouble> {
         let path = part_path(&job.path);
@@ -389,7 +392,8 @@ impl<'a> Client<'a> {
             md5: md5.or_else(|| known.filter(|_| is_continued).and_then(|part| part.md5)),
         };
         write_part(job, &part)?;
-        let written = self.receive(job, &mut answer, start, most, &part, progress)?;
+        let place = (start, most);
+        let written = self.receive(job, &mut answer, place, &part, reached, progress)?;
         if total.is_some_and(|total| written < total) {
             let reason = format!("the transfer broke off after {written} bytes");
             return Err(Trouble::passing(reason, None));
@@ -397,14 +401,14 @@ impl<'a> Client<'a> {
         Ok((part, is_continued))
     }
 
-    /// Appends the body to the partial file; returns how long that is now.
+    /// Writes the body into the partial file from `start` on; returns how long that is now, `most` bytes at most.
     fn receive(
         &self,
         job: &Job,
         answer: &mut Response<ureq::Body>,
-        start: u64,
-        most: u64,
+        (start, most): (u64, u64),
         part: &Part,
+        reached: &mut u64,
         progress: &dyn Fn(u64, Option<u64>),
     ) -> Result<u64, Trouble> {
         let path = part_path(&job.path);
@@ -419,6 +423,7 @@ impl<'a> Client<'a> {
         file.seek(io::SeekFrom::Start(start)).map_err(io_error)?;
         let mut body = answer.body_mut().with_config().limit(u64::MAX).reader();
         let mut written = start;
+        let before = start.max(*reached);
         let mut buffer = vec![0; 64 << 10];
         loop {
             if self.stop.load(Ordering::Relaxed) {
@@ -432,7 +437,9 @@ impl<'a> Client<'a> {
                     return Err(Trouble::Passing {
                         reason,
                         pause: None,
-                        has_advanced: written - start >= ADVANCE,
+                        // What an earlier attempt had already is no advance: a server that cannot go on where it
+                        // broke off would be asked for ever.
+                        has_advanced: written >= before + ADVANCE,
                     });
                 }
             };
@@ -442,6 +449,7 @@ impl<'a> Client<'a> {
                 return Err(Trouble::Lasting(too_large(job, written)));
             }
             file.write_all(&buffer[..count]).map_err(io_error)?;
+            *reached = written.max(*reached);
             progress(written, part.total);
         }
         file.sync_all().map_err(io_error)?;

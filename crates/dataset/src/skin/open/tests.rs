@@ -167,3 +167,54 @@ fn a_manifest_gives_back_what_was_written() {
     assert!(manifest::write(elsewhere.path(), &records).is_err());
     assert!(!elsewhere.path().join(manifest::MANIFEST).exists());
 }
+
+#[test]
+fn a_table_with_the_name_of_another_layout_is_read_by_its_columns() {
+    let directory = place(&["images/a.jpg", "images/b.jpg"]);
+    let text = "image,label\na.jpg,NV\nb.jpg,MEL\n";
+    fs::write(root(&directory).join("metadata.csv"), text).unwrap();
+    let records = open(&root(&directory), None).unwrap();
+    assert_eq!(records[1].class, LesionClass::Mel);
+    // What is of that layout is still checked as strictly.
+    let text = "lesion_id,image_id,dx,age,sex\nL,a,nv,3,male\n";
+    assert!(refusal(&directory, "metadata.csv", text).contains("`localization`"));
+}
+
+#[test]
+fn nothing_beside_the_directory_is_opened() {
+    let directory = place(&["a.jpg"]);
+    fs::write(directory.path().join("b.jpg"), b"x").unwrap();
+    fs::create_dir(directory.path().join("other")).unwrap();
+    fs::write(directory.path().join("other/c.jpg"), b"x").unwrap();
+    for image in ["b.jpg", "other/c.jpg"] {
+        let said = refusal(
+            &directory,
+            "labels.csv",
+            &format!("image,label\n{image},NV\n"),
+        );
+        assert!(said.contains(&format!("no image \"{image}\"")), "{said}");
+    }
+}
+
+#[test]
+fn images_of_other_formats_are_told() {
+    let directory = place(&["mel/a.jfif", "nv/b.tif", "other/c.gif"]);
+    let records = open(&root(&directory), None).unwrap();
+    let names: Vec<_> = records
+        .iter()
+        .map(|record| record.image_id.as_str())
+        .collect();
+    assert_eq!(names, ["mel/a.jfif", "nv/b.tif"]);
+    let directory = place(&["nv/b.tif", "c.TIFF"]);
+    let said = open(&root(&directory), None).unwrap_err().to_string();
+    assert!(said.contains("no images found in"), "{said}");
+    assert!(
+        said.contains("there are 2 TIFF files (c.TIFF, nv/b.tif); convert"),
+        "{said}"
+    );
+    let said = refusal(&directory, "labels.csv", "image,label\nnv/b,NV\n");
+    assert!(
+        said.contains("nv/b.tif is there, but TIFF images are not read"),
+        "{said}"
+    );
+}

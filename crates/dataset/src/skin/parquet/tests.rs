@@ -101,8 +101,10 @@ fn refused(bytes: &[u8]) -> String {
 }
 
 fn remarks(tally: &Tally) -> Vec<String> {
-    let line = |(what, count, first): (&str, usize, &str)| format!("{what} x{count} ({first})");
-    tally.iter().map(line).collect()
+    let remarks = tally.clone().remarks("");
+    remarks
+        .map(|remark| format!("{} x{} ({})", remark.what, remark.count, remark.first))
+        .collect()
 }
 
 const HUB: &str = "optional group image { optional binary bytes; optional binary path (UTF8); } \

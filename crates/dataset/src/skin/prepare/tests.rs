@@ -221,3 +221,27 @@ fn stopping_and_bad_names_leave_nothing() {
     assert!(error.to_string().contains("no images found"), "{error}");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
+
+/// As after a kill: what the next process for the same directory finds, and what is not its own.
+#[test]
+fn what_a_killed_process_left_is_removed_and_nothing_that_is_held() {
+    let raw = ham(6, 20);
+    let place = tempfile::tempdir().unwrap();
+    let (left, other) = (
+        place.path().join(".unfinished-prepare-out"),
+        place.path().join(".unfinished-out"),
+    );
+    for folder in [&left, &other] {
+        fs::create_dir_all(folder.join("prepared/images")).unwrap();
+        fs::write(folder.join("prepared/manifest.csv"), b"half").unwrap();
+    }
+    let output = place.path().join("out");
+    let held = File::create(left.join(".lock")).unwrap();
+    held.lock().unwrap();
+    let error = run(&[source("s", &raw)], &output, &exact()).unwrap_err();
+    assert!(matches!(error, PrepareError::Busy(_)), "{error}");
+    assert!(left.join("prepared/manifest.csv").exists());
+    drop(held);
+    run(&[source("s", &raw)], &output, &exact()).unwrap();
+    assert!(!left.exists() && other.join("prepared/manifest.csv").exists());
+}

@@ -38,9 +38,9 @@ fn found(raw: &Raw) -> Vec<String> {
 }
 
 fn remarks(tally: &Tally) -> Vec<String> {
-    tally
-        .iter()
-        .map(|(what, count, first)| format!("{what} x{count} ({first})"))
+    let remarks = tally.clone().remarks("");
+    remarks
+        .map(|remark| format!("{} x{} ({})", remark.what, remark.count, remark.first))
         .collect()
 }
 
@@ -188,7 +188,7 @@ fn names_that_are_not_clear_and_labels_that_disagree_are_left_out() {
     let said = remarks(&raw.left_out).join("\n");
     assert!(said.contains("a name stands for several different files x1 (labels.csv line 2"));
     assert!(said.contains("no table has a label for the image x1 (b/1.jpg)"));
-    assert!(said.contains("the tables disagree about the label x1 (2.jpg)"));
+    assert!(said.contains("rows disagree about the label x1 (2.jpg)"));
     assert!(said.contains("a table is unreadable") && said.contains("(broken.csv)"));
 }
 
@@ -207,4 +207,145 @@ fn archive_names_are_exact() {
     ] {
         assert_eq!(archive_name(other), None);
     }
+}
+
+#[test]
+fn rows_of_one_image_that_disagree_are_told_and_nothing_is_taken_from_them() {
+    let directory = place(&[
+        ("a.jpg", "a"),
+        ("b.jpg", "b"),
+        ("c.jpg", "c"),
+        (
+            "meta.csv",
+            "image,label,age,sex,site,lesion_id\n\
+             a,nv,21,male,back,L1\na,nv,77,male,back,L1\na,nv,21,male,back,L1\n\
+             b,mel,30,male,back,L2\nb,mel,30,,back,L3\n\
+             c,nv,40,male,back,L4\nc,bcc,40,male,back,L4\n",
+        ),
+    ]);
+    let raw = read("x", directory.path()).unwrap();
+    assert_eq!(
+        found(&raw),
+        [
+            "a.jpg NV x:L1 - [0.0, 1.0, 7.0]",
+            "b.jpg MEL x:L2 - [30.0, 1.0, 7.0]",
+        ]
+    );
+    assert_eq!(
+        remarks(&raw.unknown),
+        [
+            "rows disagree about age: read as unknown x1 (meta.csv line 3: \"a\")",
+            "rows disagree about lesion_id: the first is kept x1 (meta.csv line 6: \"b\")",
+        ]
+    );
+    assert_eq!(
+        remarks(&raw.left_out),
+        ["rows disagree about the label x1 (c.jpg)"]
+    );
+    assert_eq!(
+        remarks(&raw.noted),
+        ["a row stands there twice x1 (meta.csv line 4)"]
+    );
+}
+
+#[test]
+fn a_name_in_two_folders_means_the_one_below_its_table() {
+    let rows = |age: u8| format!("image,label,age\n0.jpg,nv,{age}\n1.jpg,mel,{age}\n");
+    let (train, test) = (rows(20), rows(70));
+    let images = [
+        ("train/0.jpg", "one"),
+        ("train/1.jpg", "two"),
+        ("test/0.jpg", "six"),
+        ("test/1.jpg", "two"),
+    ];
+    let tables = [("train/t.csv", train.as_str()), ("test/t.csv", &test)];
+    let raw = read("x", place(&[&images[..], &tables].concat()).path()).unwrap();
+    assert_eq!(
+        found(&raw),
+        [
+            "test/0.jpg NV x:test/0.jpg - [70.0, -1.0, -1.0]",
+            "test/1.jpg MEL x:test/1.jpg - [70.0, -1.0, -1.0]",
+            "train/0.jpg NV x:train/0.jpg - [20.0, -1.0, -1.0]",
+            "train/1.jpg MEL x:train/1.jpg - [20.0, -1.0, -1.0]",
+        ]
+    );
+    // Above both it is not clear, though the files are of one size; the same bytes are one picture.
+    let tables = [("all.csv", train.as_str())];
+    let raw = read("x", place(&[&images[..], &tables].concat()).path()).unwrap();
+    assert_eq!(
+        found(&raw),
+        [
+            "test/1.jpg MEL x:test/1.jpg - [20.0, -1.0, -1.0]",
+            "train/1.jpg MEL x:train/1.jpg - [20.0, -1.0, -1.0]",
+        ]
+    );
+    assert_eq!(
+        remarks(&raw.left_out),
+        [
+            "a name stands for several different files x1 (all.csv line 2: \"0.jpg\")",
+            "no table has a label for the image x2 (test/0.jpg)",
+        ]
+    );
+    // Beside one of them, that one is meant.
+    let beside = [("0.jpg", "ten")];
+    let raw = read("x", place(&[&images[..], &tables, &beside].concat()).path()).unwrap();
+    assert_eq!(found(&raw)[0], "0.jpg NV x:0.jpg - [20.0, -1.0, -1.0]");
+    assert_eq!(raw.records.len(), 3);
+}
+
+#[test]
+fn images_of_other_formats_are_named() {
+    let directory = place(&[
+        ("a.jfif", "a"),
+        ("b.JPE", "b"),
+        ("c.TIFF", "c"),
+        ("d.webp", "d"),
+        ("e.tif", "e"),
+        (
+            "t.csv",
+            "image,label\na,nv\nb.JPE,nv\nc.TIFF,nv\nd,nv\nf.tif,nv\n",
+        ),
+    ]);
+    let raw = read("x", directory.path()).unwrap();
+    assert_eq!(raw.records.len(), 2);
+    assert_eq!(
+        remarks(&raw.left_out),
+        [
+            "TIFF images are not read; convert them to PNG or JPEG x2 (c.TIFF)",
+            "WebP images are not read; convert them to PNG or JPEG x1 (d.webp)",
+            "a table names an image that is not there x1 (t.csv line 6: \"f.tif\")",
+        ]
+    );
+    let directory = place(&[("nv/a.tif", "a"), ("nv/b.tif", "b"), ("mel/c.GIF", "c")]);
+    let error = read("x", directory.path()).err().unwrap().to_string();
+    assert!(
+        error.contains("there are 1 GIF files and 2 TIFF files (mel/c.GIF, nv/a.tif, nv/b.tif)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn tables_that_say_nothing_are_named_with_what_was_meant() {
+    let images = ("images/a.jpg", "a");
+    let said = |table: &str| {
+        let raw = read("x", place(&[images, ("labels.csv", table)]).path()).unwrap();
+        assert_eq!(raw.records.len(), 0);
+        remarks(&raw.noted).join("\n")
+    };
+    assert_eq!(
+        said("image,lable,age\na,nv,3\n"),
+        "a table has no column of labels, such as label: its header is \"image\", \"lable\", \"age\"; is label \
+         meant by \"lable\"? x1 (labels.csv)"
+    );
+    assert!(said("imgae,label\na,nv\n").contains("of images, such as image: its header is \"imgae\", \"label\"; is image meant by \"imgae\"? x1"));
+    assert!(said("one,two\na,nv\n").ends_with("header is \"one\", \"two\" x1 (labels.csv)"));
+    // A table of patients is as it should be where another has the labels.
+    let labels = ("labels.csv", "image|label\na|nv\n");
+    let patients = ("patients.csv", "image,age\na,30\n");
+    let raw = read("x", place(&[images, labels, patients]).path()).unwrap();
+    assert_eq!(
+        found(&raw),
+        ["images/a.jpg NV x:images/a.jpg - [30.0, -1.0, -1.0]"]
+    );
+    assert_eq!(remarks(&raw.noted), [""; 0]);
 }
