@@ -344,7 +344,8 @@ fn copies_of_an_image_stay_in_one_part() {
     let train = |data: &str| {
         let fixed = ["train", "tricorder", "--image-size", "16", "--epochs", "1"];
         let shares = ["--val-split", "0.3", "--test-split", "0.2"];
-        let directories = ["--data-dir", data, "--save-dir", data];
+        let run = format!("run-{data}");
+        let directories = ["--data-dir", data, "--save-dir", &run];
         let output = place.run(&[&fixed[..], &shares, &directories].concat());
         let said = errors(&output);
         assert!(output.status.success(), "{said}");
@@ -362,7 +363,7 @@ fn copies_of_an_image_stay_in_one_part() {
     let (_, kept) = line(" to compare epochs on, ").expect("the parts");
     let kept: usize = kept.split(' ').next().unwrap().parse().unwrap();
     let judge = ["evaluate", "tricorder", "--data-dir", "own", "--json"];
-    let model = ["--model", "own/model.onnx", "--resamples", "100"];
+    let model = ["--model", "run-own/model.onnx", "--resamples", "100"];
     let shares = ["--val-split", "0.3", "--test-split", "0.2"];
     let judged = place.json(&[&judge[..], &model, &shares].concat());
     assert_eq!(judged["data"]["images"], kept);
