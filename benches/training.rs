@@ -320,7 +320,7 @@ fn steps(is_frozen: bool, shards: usize, directory: &Path) -> Measured {
             }
             // What is measured would be another thing.
             Progress::Split { .. } => panic!("there is not enough free memory"),
-            Progress::Epoch { .. } => {}
+            Progress::Opened { .. } | Progress::Epoch { .. } => {}
         }
         ControlFlow::Continue(())
     };

@@ -155,7 +155,6 @@ fn tricorder(
         load_trunk(&mut model, &path).map_err(Failure::user)?;
     }
     std::fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
-    save(&run.join("config.yaml"), yaml.as_bytes())?;
     let checkpoints = Checkpoints {
         directory: &run,
         on_other_run: match start_anew {
@@ -164,7 +163,7 @@ fn tricorder(
         },
         policy: policy(settings),
     };
-    let mut monitor = Monitor::new(settings, &run, &printer, stop);
+    let mut monitor = Monitor::new(settings, yaml, &run, &printer, stop);
     let parts = (&training, &selection);
     let fitted = recipe::fit_lesions(&model, parts, &options, &checkpoints, &mut |progress| {
         monitor.observe(progress)

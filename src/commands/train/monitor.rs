@@ -6,7 +6,7 @@ use crate::files::write_atomically;
 use crate::printer::Printer;
 use agon_train::checkpoint::EpochRecord;
 use agon_train::fit::Progress;
-use agon_train::tensorboard::Writer;
+use agon_train::tensorboard::{self, Writer};
 use anyhow::Context;
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -35,20 +35,29 @@ fn measure(record: &EpochRecord, name: &str) -> Option<f64> {
     record.measures.get(name).copied()
 }
 
+/// The scalars of an epoch, by name.
+fn scalars(record: &EpochRecord) -> impl Iterator<Item = (&'static str, f64)> {
+    let scalars = SCALARS.iter();
+    scalars.filter_map(|(name, value)| Some((*name, value(record)?)))
+}
+
 /// Follows a run.
 pub struct Monitor<'a> {
     printer: &'a Printer,
     stop: &'a CancellationToken,
     tensorboard: Option<(PathBuf, Option<Writer>)>,
     run: PathBuf,
+    /// The resolved settings.
+    yaml: &'a str,
     epochs: usize,
     trouble: Option<anyhow::Error>,
 }
 
 impl<'a> Monitor<'a> {
-    /// A monitor of a run in this directory.
+    /// A monitor of a run in this directory. `yaml` are the settings, to be kept beside the run.
     pub fn new(
         settings: &TrainSettings,
+        yaml: &'a str,
         run: &Path,
         printer: &'a Printer,
         stop: &'a CancellationToken,
@@ -62,6 +71,7 @@ impl<'a> Monitor<'a> {
             stop,
             tensorboard,
             run: run.to_owned(),
+            yaml,
             epochs: settings.training.epochs,
             trouble: None,
         }
@@ -70,6 +80,12 @@ impl<'a> Monitor<'a> {
     /// Takes one piece of news, and says whether to go on.
     pub fn observe(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
         match progress {
+            Progress::Opened { history } => {
+                if let Err(error) = self.open(history) {
+                    self.trouble = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
             Progress::Step {
                 epoch,
                 step,
@@ -110,6 +126,32 @@ impl<'a> Monitor<'a> {
         }
     }
 
+    /// Keeps the settings, now that it is certain that the run has them, and writes what a kill kept from being written.
+    fn open(&mut self, history: &[EpochRecord]) -> anyhow::Result<()> {
+        let path = self.run.join("config.yaml");
+        write_atomically(&path, self.yaml.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        if history.is_empty() {
+            return Ok(());
+        }
+        write_history(&self.run, history)?;
+        let Some((directory, _)) = &self.tensorboard else {
+            return Ok(());
+        };
+        let there = tensorboard::read(directory)
+            .with_context(|| format!("cannot read event files in {}", directory.display()))?;
+        let is_there = |record: &EpochRecord| {
+            let scalars = scalars(record).map(|(name, value)| (name.to_owned(), value as f32));
+            there.contains(&(record.epoch as u64, scalars.collect()))
+        };
+        // A file forgets the steps from its first on, so all behind the first missing one are written again.
+        let missing = history.iter().skip_while(|record| is_there(record));
+        for record in missing {
+            self.log(record, history)?;
+        }
+        Ok(())
+    }
+
     fn log(&mut self, record: &EpochRecord, history: &[EpochRecord]) -> anyhow::Result<()> {
         write_history(&self.run, history)?;
         let Some((directory, writer)) = &mut self.tensorboard else {
@@ -117,14 +159,12 @@ impl<'a> Monitor<'a> {
         };
         let context = || format!("cannot write event files in {}", directory.display());
         if writer.is_none() {
-            *writer = Some(Writer::create(directory).with_context(context)?);
+            let first = record.epoch as u64;
+            *writer = Some(Writer::create(directory, first).with_context(context)?);
         }
-        let scalars = SCALARS
-            .iter()
-            .filter_map(|(name, value)| Some((*name, value(record)?)));
         match writer {
             Some(writer) => writer
-                .scalars(record.epoch as u64, scalars)
+                .scalars(record.epoch as u64, scalars(record))
                 .with_context(context),
             None => Ok(()),
         }

@@ -380,6 +380,7 @@ pub fn train(
                 steps: epochs * steps,
                 loss,
             }),
+            Progress::Opened { .. } => {}
             Progress::Split { shards } => {
                 tracing::warn!(shards, "memory ran out: a batch is computed in parts");
             }
