@@ -2,9 +2,11 @@
 
 use agon_dataset::augment::Augmentation;
 use agon_dataset::cache::{CacheError, DecodedImages, MAX_CACHE_BYTES};
-use agon_dataset::image::{self, ImageError};
-use agon_train::examples::{Array, Unavailable};
+use agon_dataset::image::{self, ImageError, RgbImage};
+use agon_model::digest::Digest;
+use agon_train::examples::{Array, Identity, Unavailable};
 use rayon::ThreadPool;
+use rayon::iter::Either;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ pub struct Pictures {
     count: usize,
     side: usize,
     augmentation: Augmentation,
+    /// Of the pixels of all images, in their order.
+    digest: Digest,
     /// Who prepares images; none for whoever asks.
     workers: Option<Arc<ThreadPool>>,
 }
@@ -67,13 +71,17 @@ impl Pictures {
             if bytes.saturating_mul(paths.len()) <= MAX_CACHE_BYTES {
                 let (images, unreadable) =
                     DecodedImages::decode_readable(&paths, side, side, progress)?;
-                return Ok((Images::Decoded(images), unreadable));
+                let places = (0..paths.len()).into_par_iter();
+                let digests = places.map(|at| Digest::of(images.pixels(at)));
+                let digest = of_all(&digests.collect::<Vec<_>>());
+                return Ok((Images::Decoded(images), digest, unreadable));
             }
             // Fails where the side itself is the trouble.
             DecodedImages::decode_readable(&[] as &[PathBuf], side, side, progress)?;
-            Ok((Images::Files(paths.clone()), unreadable(&paths, progress)))
+            let (digests, unreadable) = read(&paths, progress, |image| Digest::of(image.pixels()));
+            Ok((Images::Files(paths.clone()), of_all(&digests), unreadable))
         };
-        let (images, unreadable) = match &preparation.workers {
+        let (images, digest, unreadable) = match &preparation.workers {
             Some(workers) => workers.install(load)?,
             None => load()?,
         };
@@ -83,6 +91,7 @@ impl Pictures {
                 count: paths.len(),
                 side,
                 augmentation: preparation.augmentation.clone(),
+                digest,
                 workers: preparation.workers.clone(),
             };
             return Ok((whole, Vec::new()));
@@ -107,6 +116,21 @@ impl Pictures {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// What the network's input depends on: the images, their side and, where they are varied, how.
+    pub fn identity(&self, augmented: bool) -> Identity {
+        let mut identity = Identity::from([
+            ("images".to_owned(), self.digest.to_string().into()),
+            ("side".to_owned(), self.side.into()),
+        ]);
+        if augmented {
+            // By way of text: 0.02 in 32 bits is to be told as 0.02.
+            let text = serde_json::to_string(&self.augmentation).expect("numbers are JSON");
+            let augmentation = serde_json::from_str(&text).expect("what was just written");
+            identity.insert("augmentation".to_owned(), augmentation);
+        }
+        identity
     }
 
     /// Some images as a network's input, varied if there is a seed.
@@ -180,16 +204,34 @@ pub(crate) fn unreadable(
     paths: &[impl AsRef<Path> + Sync],
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Vec<(usize, ImageError)> {
+    read(paths, progress, drop).1
+}
+
+/// Reads images one after the other: what is made of each that can be read, in order, and the others by their place.
+fn read<T: Send>(
+    paths: &[impl AsRef<Path> + Sync],
+    progress: &(dyn Fn(usize, usize) + Sync),
+    of: impl Fn(RgbImage) -> T + Sync,
+) -> (Vec<T>, Vec<(usize, ImageError)>) {
     let done = AtomicUsize::new(0);
     paths
         .par_iter()
         .enumerate()
-        .filter_map(|(index, path)| {
-            let opened = image::open(path.as_ref());
+        .map(|(index, path)| {
+            let opened = image::open(path.as_ref()).map(&of);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, paths.len());
-            Some((index, opened.err()?))
+            (index, opened)
         })
-        .collect()
+        .partition_map(|(index, opened)| match opened {
+            Ok(read) => Either::Left(read),
+            Err(error) => Either::Right((index, error)),
+        })
+}
+
+/// The digest of digests.
+fn of_all(digests: &[Digest]) -> Digest {
+    let bytes: Vec<u8> = digests.iter().flat_map(|digest| digest.0).collect();
+    Digest::of(&bytes)
 }
 
 #[cfg(test)]
@@ -242,6 +284,31 @@ mod tests {
             gone.contains(&records[17].path.display().to_string()),
             "{gone}"
         );
+    }
+
+    #[test]
+    fn images_are_known_by_what_is_in_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = records(directory.path());
+        let whole = load(&records, None).0.identity(true);
+        assert_eq!(load(&records, Some(3)).0.identity(true), whole);
+        assert_eq!(whole["augmentation"]["hue"], 0.02);
+        // Elsewhere they are the same; in another order they are not.
+        let moved = directory.path().join("moved.jpg");
+        std::fs::rename(&records[5].path, &moved).unwrap();
+        let mut elsewhere = records.clone();
+        elsewhere[5].path = moved;
+        assert_eq!(load(&elsewhere, None).0.identity(true), whole);
+        elsewhere.swap(5, 6);
+        assert_ne!(
+            load(&elsewhere, None).0.identity(true)["images"],
+            whole["images"]
+        );
+        elsewhere.swap(5, 6);
+        std::fs::copy(&elsewhere[0].path, &elsewhere[5].path).unwrap();
+        let other = load(&elsewhere, None).0.identity(false);
+        assert_ne!(other["images"], whole["images"]);
+        assert!(!other.contains_key("augmentation"));
     }
 
     #[test]

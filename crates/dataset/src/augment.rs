@@ -12,7 +12,7 @@ use crate::seed;
 
 /// How strongly training images vary. Every amount is the largest change in either direction, drawn uniformly; 0
 /// switches it off.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Augmentation {
     /// Probability of mirroring left to right.
     pub horizontal_flip: f32,

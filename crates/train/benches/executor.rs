@@ -11,7 +11,7 @@ use agon_model::architecture::{LesionClassifier, lesion_classifier};
 use agon_model::builder::{Convolution, GraphBuilder};
 use agon_model::{Dim, builder::Value};
 use agon_train::engine::Engine;
-use agon_train::examples::{Array, Batch, Examples, Unavailable};
+use agon_train::examples::{Array, Batch, Examples, Identity, Unavailable};
 use agon_train::init::initialise;
 use agon_train::loss::{Loss, Targets};
 use agon_train::optimiser::{self, AdamW};
@@ -281,6 +281,10 @@ impl Examples for Noise {
             inputs: vec![image, demographics],
             labels: indices.iter().map(|&index| self.label(index)).collect(),
         })
+    }
+
+    fn identity(&self, _augmented: bool) -> Identity {
+        Identity::new()
     }
 }
 

@@ -4,14 +4,14 @@
 //! `previous.checkpoint` is the one before it, for the case that the latest is damaged. `best.checkpoint` is that of the
 //! best epoch, and `epoch-<n>.checkpoint` are kept as the [`Policy`] says.
 //!
-//! A file is, in order: the 8 bytes `AGONFIT3`; the length of the header
+//! A file is, in order: the 8 bytes `AGONFIT4`; the length of the header
 //! as a 64-bit little-endian integer; the header, JSON; 32-bit little-endian floats: the weights (parameters, then
 //! mean and variance of each batch normalisation), AdamW's first and second averages, the averaged weights if there
 //! are any, the best weights if there are any; the SHA-256 of all that. The numbers of floats follow from the graph,
 //! whose digest stands in the header. A file is written beside its place, synchronised and renamed.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -20,13 +20,16 @@ use std::time::Duration;
 
 use agon_model::digest::Digest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::examples::Identity;
 use crate::optimiser::AdamW;
-use crate::options::FitOptions;
+use crate::options::{FitOptions, Schedule};
 use crate::program::{Moments, Weights};
 
-const MAGIC: &[u8; 8] = b"AGONFIT3";
+const MAGIC: &[u8; 8] = b"AGONFIT4";
+/// How the files of every version begin.
+const FAMILY: &[u8; 7] = b"AGONFIT";
 const DIGEST_BYTES: usize = 32;
 /// No run of ours comes near this; a larger file is not one of ours.
 const MAX_BYTES: u64 = 8 << 30;
@@ -43,14 +46,10 @@ pub(crate) struct Fingerprint {
     pub options: FitOptions,
     /// The model as it was before training.
     pub model: Digest,
-    /// The number of training samples.
-    pub training_samples: usize,
-    /// The digest of their labels.
-    pub training_labels: Digest,
-    /// The number of samples the selection is made on.
-    pub selection_samples: usize,
-    /// The digest of their labels.
-    pub selection_labels: Digest,
+    /// The training samples, with their number and the digest of their labels.
+    pub training: Identity,
+    /// Those that the selection is made on, likewise.
+    pub selection: Identity,
 }
 
 /// One finished epoch.
@@ -161,6 +160,14 @@ pub enum CheckpointError {
     /// The file to begin from is no checkpoint of ours, or damaged.
     #[error("{0} is no checkpoint, or damaged")]
     Unusable(PathBuf),
+}
+
+impl CheckpointError {
+    /// Whether there is no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        let kinds = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if kinds.contains(&source.kind()))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -277,24 +284,32 @@ impl Store {
                 tracing::warn!(path = %path.display(), "checkpoint is too large, trying the one before");
                 continue;
             };
-            let Some((header, floats)) = open(&bytes) else {
-                tracing::warn!(path = %path.display(), "checkpoint is damaged, trying the one before");
-                continue;
-            };
-            if header.fingerprint != self.fingerprint {
-                match on_other_run {
-                    OnOtherRun::Refuse => {
-                        return Err(CheckpointError::OtherRun {
-                            directory: self.directory.clone(),
-                            differences: differences(&header.fingerprint, &self.fingerprint),
-                        });
-                    }
-                    OnOtherRun::StartAnew | OnOtherRun::Restart => {
-                        self.clear()?;
-                        return Ok(None);
-                    }
+            let opened = match open(&bytes) {
+                Some((header, floats)) => match differences(&header, &self.fingerprint) {
+                    None => Ok((header, floats)),
+                    Some(differences) => Err(differences),
+                },
+                None if is_of_another_version(&bytes) => {
+                    Err("another version of this program wrote them".to_owned())
                 }
-            }
+                None => {
+                    tracing::warn!(path = %path.display(), "checkpoint is damaged, trying the one before");
+                    continue;
+                }
+            };
+            let (header, floats) = match (opened, on_other_run) {
+                (Ok(opened), _) => opened,
+                (Err(differences), OnOtherRun::Refuse) => {
+                    return Err(CheckpointError::OtherRun {
+                        directory: self.directory.clone(),
+                        differences,
+                    });
+                }
+                (Err(_), OnOtherRun::StartAnew | OnOtherRun::Restart) => {
+                    self.clear()?;
+                    return Ok(None);
+                }
+            };
             match restore(header, floats, shape) {
                 Some(state) => {
                     self.is_intact.set(name == LATEST);
@@ -334,7 +349,19 @@ impl Store {
     /// When it cannot be written; the older checkpoints are then untouched.
     pub fn save_epoch(&self, state: &State) -> Result<(), CheckpointError> {
         self.save(state)?;
+        self.keep(state)
+    }
+
+    /// Keeps the latest as the policy says, if it is the end of an epoch. A run that goes on does this again, because
+    /// it may have been killed before it was done.
+    ///
+    /// # Errors
+    /// When files cannot be linked or removed.
+    pub fn keep(&self, state: &State) -> Result<(), CheckpointError> {
         let epoch = state.history.len();
+        if epoch == 0 || state.step > 0 || !self.is_intact.get() {
+            return Ok(());
+        }
         if state.best.as_ref().is_some_and(|best| best.epoch == epoch) {
             self.keep_as(BEST)?;
         }
@@ -405,12 +432,15 @@ impl Store {
         File::open(&self.directory)?.sync_all()
     }
 
-    /// Writes another file of the run, whole.
+    /// Writes another file of the run, whole; one that is there with these bytes is left alone.
     ///
     /// # Errors
     /// When it cannot be written; what was there before is then untouched.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
         let path = self.directory.join(name);
+        if fs::read(&path).is_ok_and(|there| there == bytes) {
+            return Ok(());
+        }
         let written = self.write_aside(bytes).and_then(|file| {
             file.persist(&path).map_err(|error| error.error)?;
             self.synchronise()
@@ -488,6 +518,11 @@ fn push_weights(bytes: &mut Vec<u8>, weights: &Weights) {
 
 fn push(bytes: &mut Vec<u8>, values: &[f32]) {
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+}
+
+/// Whether a file was a checkpoint before or after this version of the format.
+fn is_of_another_version(bytes: &[u8]) -> bool {
+    bytes.starts_with(FAMILY) && !bytes.starts_with(MAGIC)
 }
 
 /// Header and floats of an undamaged file.
@@ -572,34 +607,60 @@ impl Floats<'_> {
     }
 }
 
-/// Which entries differ, with both values.
-fn differences(stored: &Fingerprint, present: &Fingerprint) -> String {
+/// Why a checkpoint is none of the present run; nothing where it is one.
+///
+/// When a run ends changes nothing before its end: it can be made longer, and shorter as long as it has not come so
+/// far. Only where the learning rate falls towards the end, the number of epochs is part of every step.
+fn differences(header: &Header, present: &Fingerprint) -> Option<String> {
+    let (stored, history) = (&header.fingerprint, &header.history);
+    let options = &present.options;
+    let comes_so_far = (0..history.len()).all(|epochs| !options.end_after(&history[..epochs]))
+        && (header.step == 0 || !options.end_after(history));
+    let mut compared = stored.clone();
+    if comes_so_far {
+        compared.options.patience = options.patience;
+        compared.options.least_improvement = options.least_improvement;
+        if options.schedule != Schedule::Cosine {
+            compared.options.epochs = options.epochs;
+        }
+    }
     let entries = |fingerprint| serde_json::to_value(fingerprint).unwrap_or_default();
     let mut found = Vec::new();
-    compare("", &entries(stored), &entries(present), &mut found);
-    found.join(", ")
+    compare("", &entries(&compared), &entries(present), &mut found);
+    if comes_so_far && compared.options.epochs != options.epochs {
+        found.push(CANNOT_BE_LONGER.to_owned());
+    } else if !comes_so_far {
+        found.push(format!("{} epochs are trained already", history.len()));
+    }
+    (!found.is_empty()).then(|| found.join(", "))
 }
+
+/// Said where only a run with restarts could go on.
+const CANNOT_BE_LONGER: &str = "with the cosine schedule every learning rate depends on the number of epochs, so the run keeps it: train anew, or with the schedule restarts, whose runs can be made longer";
 
 fn compare(path: &str, stored: &Value, present: &Value, found: &mut Vec<String>) {
     match (stored, present) {
         (Value::Object(stored), Value::Object(present)) => {
-            for (name, stored) in stored {
-                let path = if path.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{path}.{name}")
+            let names: BTreeSet<&String> = stored.keys().chain(present.keys()).collect();
+            for name in names {
+                let path = match path {
+                    "" => name.clone(),
+                    _ => format!("{path}.{name}"),
                 };
-                compare(
-                    &path,
-                    stored,
-                    present.get(name).unwrap_or(&Value::Null),
-                    found,
-                );
+                let of = |all: &Map<String, Value>| all.get(name).cloned().unwrap_or_default();
+                compare(&path, &of(stored), &of(present), found);
             }
         }
-        (stored, present) if stored != present => {
-            found.push(format!("{path}: {stored} there, {present} here"));
+        (stored, present) if stored == present => {}
+        // Two digests tell nobody anything.
+        (stored, present) if is_digest(stored) && is_digest(present) => {
+            found.push(format!("{path}: not the same here"));
         }
-        _ => {}
+        (stored, present) => found.push(format!("{path}: {stored} there, {present} here")),
     }
+}
+
+fn is_digest(value: &Value) -> bool {
+    let text = value.as_str();
+    text.is_some_and(|text| text.parse::<Digest>().is_ok())
 }

@@ -1,5 +1,14 @@
 //! Where samples come from: the only thing training knows of data.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// What batches are made of, by name: settings as they are, and the digests
+/// ([`Digest`](agon_model::digest::Digest)) of what is too large to be told. It knows no paths and no times, so that
+/// the same samples are the same on every machine.
+pub type Identity = BTreeMap<String, Value>;
+
 /// A dense array of 32-bit floats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -40,6 +49,10 @@ pub trait Examples: Send + Sync {
     /// # Errors
     /// When a sample cannot be had any more.
     fn batch(&self, indices: &[usize], augment: Option<u64>) -> Result<Batch, Unavailable>;
+
+    /// What batches depend on besides labels; with `augmented`, also how samples are varied. A run goes on only with
+    /// samples of the same identity.
+    fn identity(&self, augmented: bool) -> Identity;
 
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {

@@ -1,15 +1,14 @@
 //! The features of a frozen trunk: computed once for every sample and view, kept on disk, and what the rest of the
 //! network is trained on as long as the trunk stays as it is.
 //!
-//! The file has no name, so nothing is left of it however the run ends. Where it finds no room, features are computed
-//! anew; results do not depend on it.
+//! The file has no name, so nothing is left of it however the run ends. Where it finds no room it is given up, because
+//! checkpoints need the room more, and features are computed anew; results do not depend on it.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use agon_model::Model;
 use agon_model::split::split;
@@ -214,6 +213,12 @@ impl<'a> FrozenTrunk<'a> {
         })
     }
 
+    /// Gives up the kept features, so that there is room for something else; says whether there were any.
+    pub fn give_up(&self) -> bool {
+        let kept = [&self.training.kept, &self.selection.kept];
+        kept.map(Kept::give_up).contains(&true)
+    }
+
     /// One row of each sample's head inputs, behind one another, and the shapes of what is in it.
     fn compute(
         &self,
@@ -306,9 +311,7 @@ fn unpacked(shapes: &[Vec<usize>], rows: &[Vec<f32>]) -> Vec<Array> {
 /// Rows in a file without a name, all of one length.
 struct Kept {
     /// None where it could not be made, or found no room.
-    file: Option<File>,
-    /// Set when it found no room: what it holds is good, no more is written.
-    full: AtomicBool,
+    file: RwLock<Option<File>>,
     written: Vec<AtomicBool>,
     shapes: OnceLock<Shapes>,
 }
@@ -320,8 +323,7 @@ impl Kept {
             tracing::warn!(%error, "the features of the frozen trunk are computed anew each time");
         }
         Self {
-            file: file.ok(),
-            full: AtomicBool::new(false),
+            file: RwLock::new(file.ok()),
             written: (0..rows).map(|_| AtomicBool::new(false)).collect(),
             shapes: OnceLock::new(),
         }
@@ -343,30 +345,63 @@ impl Kept {
         }
         let mut bytes = vec![0; 4 * self.length()];
         let place = row as u64 * bytes.len() as u64;
-        self.file.as_ref()?.read_exact_at(&mut bytes, place).ok()?;
+        let file = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        file.as_ref()?.read_exact_at(&mut bytes, place).ok()?;
         let (values, _) = bytes.as_chunks::<4>();
         Some(values.iter().map(|&v| f32::from_le_bytes(v)).collect())
     }
 
     fn write(&self, row: usize, shapes: &[Vec<usize>], values: &[f32]) {
-        let Some(file) = &self.file else {
-            return;
-        };
         self.shapes.get_or_init(|| shapes.to_vec());
         // A sample of another shape than the first cannot be kept beside it.
-        if self.full.load(Ordering::Relaxed) || values.len() != self.length() {
+        if values.len() != self.length() {
             return;
         }
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        match file.write_all_at(&bytes, row as u64 * bytes.len() as u64) {
-            Ok(()) => self.written[row].store(true, Ordering::Release),
-            Err(error) => self.give_up(&error),
+        let file = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        let written = file
+            .as_ref()
+            .map(|file| file.write_all_at(&bytes, row as u64 * bytes.len() as u64));
+        drop(file);
+        match written {
+            None => {}
+            Some(Ok(())) => self.written[row].store(true, Ordering::Release),
+            Some(Err(error)) => {
+                if self.give_up() {
+                    tracing::warn!(%error, "the features of the frozen trunk find no room and are computed anew each time");
+                }
+            }
         }
     }
 
-    fn give_up(&self, error: &io::Error) {
-        if !self.full.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "no more features of the frozen trunk can be kept");
-        }
+    /// Closes the file, and with it goes its room on the disk; says whether there was one.
+    fn give_up(&self) -> bool {
+        let mut file = self.file.write().unwrap_or_else(PoisonError::into_inner);
+        file.take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_that_find_no_room_leave_what_they_had() {
+        let home = tempfile::tempdir().unwrap();
+        let kept = Kept::new(home.path(), 3);
+        let shapes = [vec![2]];
+        kept.write(1, &shapes, &[1.0, 2.0]);
+        assert_eq!(kept.read(1), Some(vec![1.0, 2.0]));
+        assert_eq!(kept.read(0), None);
+        // A device that is always full.
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        *kept.file.write().unwrap() = Some(full);
+        kept.write(2, &shapes, &[3.0, 4.0]);
+        assert!(kept.file.read().unwrap().is_none(), "the file is closed");
+        assert_eq!((kept.read(1), kept.read(2)), (None, None));
+        // Nothing is kept any more, and that is no trouble.
+        kept.write(0, &shapes, &[5.0, 6.0]);
+        assert_eq!(kept.read(0), None);
+        assert!(!kept.give_up());
     }
 }

@@ -15,7 +15,7 @@ use crate::checkpoint::{
     Best, CheckpointError, EpochRecord, Fingerprint, OnOtherRun, Policy, State, Store,
 };
 use crate::engine::{Device, DeviceError, Engine, ExecuteError, Gradient};
-use crate::examples::{Batch, Examples};
+use crate::examples::{Examples, Identity};
 use crate::export::{ExportError, export};
 use crate::features::{Cut, FrozenTrunk, Whose};
 use crate::loss::{Loss, Targets};
@@ -99,8 +99,12 @@ impl Predictions {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)] // the fields are what their names say
 pub enum Progress<'a> {
-    /// Comes first: the directory holds no other run. This one goes on after so many epochs and steps of the next.
-    Begin { epochs: usize, steps: usize },
+    /// Comes first: the directory holds no other run. This one has these epochs from before and goes on after so many
+    /// steps of the next; files of it that a kill kept from being written can be written now.
+    Begin {
+        history: &'a [EpochRecord],
+        steps: usize,
+    },
     /// A step is done.
     Step {
         epoch: usize,
@@ -158,12 +162,12 @@ pub enum FitError {
         /// What failed.
         source: ExecuteError,
     },
-    /// The loss or the score is not a number any more.
+    /// The loss, the score or an answer is not a number any more. What was saved before is as it was.
     #[error("epoch {epoch}: {what} is {value}; lower the learning rate")]
     Diverged {
         /// The epoch, counted from one.
         epoch: usize,
-        /// The loss or the score.
+        /// The loss, the score or an answer.
         what: &'static str,
         /// Its value.
         value: f64,
@@ -192,8 +196,9 @@ pub enum FitError {
 /// Trains a model and exports its best epoch.
 ///
 /// The call continues from the newest checkpoint, and ends with the same bytes as if it had never been stopped. The
-/// result depends on the task and the options alone, not on timing, threads or cores. `observer` is called after every
-/// step and every epoch and stops the run with [`ControlFlow::Break`].
+/// result depends on the task and the options alone, not on timing, threads or cores. A run that is asked for more epochs
+/// than it had goes on too, unless its learning rate falls towards the end. `observer` is called when the run is opened and
+/// after every step and every epoch, and stops the run with [`ControlFlow::Break`].
 ///
 /// # Errors
 /// See [`FitError`].
@@ -229,10 +234,8 @@ pub fn fit(
             ..options.clone()
         },
         model: Digest::of(&task.model.to_bytes()),
-        training_samples: labels.len(),
-        training_labels: digest(&labels),
-        selection_samples: selection_labels.len(),
-        selection_labels: digest(&selection_labels),
+        training: with_labels(task.training.identity(options.augment), &labels),
+        selection: with_labels(task.selection.identity(false), &selection_labels),
     };
     let store = Store::open(checkpoints.directory, fingerprint, checkpoints.policy)?;
     let mut state = match store.load(&initial, checkpoints.on_other_run, checkpoints.begin_from)? {
@@ -248,10 +251,6 @@ pub fn fit(
             shards: options.shards,
         },
     };
-    let (epochs, steps) = (state.history.len(), state.step);
-    if observer(Progress::Begin { epochs, steps }).is_break() {
-        return Err(FitError::Interrupted { epochs, steps });
-    }
     let threads = match options.threads {
         Some(threads) => threads,
         None => available_parallelism().map_or(1, usize::from),
@@ -293,16 +292,35 @@ pub fn fit(
         policy: checkpoints.policy,
         saved: Instant::now(),
     };
-    while state.history.len() < options.epochs && !is_out_of_patience(&state.history, options) {
+    // A kill may have come between a checkpoint and what belongs to it.
+    run.save(|| store.keep(&state))?;
+    let mut exported = Vec::new();
+    if let Some(best) = &state.best {
+        exported = run.export(best.epoch, &best.weights)?;
+        run.save(|| store.write(BEST_MODEL, &exported))?;
+    }
+    let begin = Progress::Begin {
+        history: &state.history,
+        steps: state.step,
+    };
+    if observer(begin).is_break() {
+        return Err(FitError::Interrupted {
+            epochs: state.history.len(),
+            steps: state.step,
+        });
+    }
+    while !options.end_after(&state.history) {
         let epoch = state.history.len() + 1;
         let (loss, learning_rate) = run.epoch(epoch, &mut state, &mut saver, observer)?;
         let judged = state.averaged.as_ref().unwrap_or(&state.weights);
         let predictions = run.predict(epoch, judged, state.shards, run.features(epoch))?;
-        let judgement = run.judge(epoch, &predictions)?;
+        let (judgement, selection_loss) = run.judge(epoch, &predictions)?;
         let score = judgement.score;
         // Among equals the later one: it was trained longer, at a lower learning rate.
         let is_best = state.best.as_ref().is_none_or(|best| score >= best.score);
         if is_best {
+            // Before anything is saved: what cannot be exported shall not be the best.
+            exported = run.export(epoch, judged)?;
             state.best = Some(Best {
                 epoch,
                 score,
@@ -313,18 +331,17 @@ pub fn fit(
             epoch,
             loss,
             learning_rate,
-            selection_loss: selection_loss(&predictions, &options.loss),
+            selection_loss,
             score,
             measures: judgement.measures,
         };
         state.history.push(record);
         state.step = 0;
         state.loss_sum = 0.0;
-        store.save_epoch(&state)?;
+        run.save(|| store.save_epoch(&state))?;
         saver.saved = Instant::now();
-        if let (true, Some(best)) = (is_best, &state.best) {
-            let bytes = export(task.model, &best.weights, run.export_samples()?)?;
-            store.write(BEST_MODEL, &bytes)?;
+        if is_best {
+            run.save(|| store.write(BEST_MODEL, &exported))?;
         }
         let best = state.best.as_ref().map_or(score, |best| best.score);
         let progress = Progress::Epoch {
@@ -344,28 +361,12 @@ pub fn fit(
         .best
         .ok_or_else(|| FitError::Examples("no epoch was trained".into()))?;
     Ok(Fitted {
-        bytes: export(task.model, &best.weights, run.export_samples()?)?,
+        bytes: exported,
         epoch: best.epoch,
         score: best.score,
         predictions: run.predict(best.epoch, &best.weights, state.shards, None)?,
         history: state.history,
     })
-}
-
-/// Whether so many epochs brought nothing better that no more are trained.
-fn is_out_of_patience(history: &[EpochRecord], options: &FitOptions) -> bool {
-    let Some(patience) = options.patience else {
-        return false;
-    };
-    let (mut best, mut since) = (f64::NEG_INFINITY, 0);
-    for record in history {
-        if record.score > best + options.least_improvement {
-            (best, since) = (record.score, 0);
-        } else {
-            since += 1;
-        }
-    }
-    since >= patience
 }
 
 /// The loss of predictions. It is taken of the logarithms of the probabilities, which are logits of the same softmax, or
@@ -461,12 +462,16 @@ fn checked_labels(
     Ok(labels)
 }
 
-fn digest(labels: &[usize]) -> Digest {
+/// What samples are, with their number and their labels.
+fn with_labels(mut identity: Identity, labels: &[usize]) -> Identity {
     let bytes: Vec<u8> = labels
         .iter()
         .flat_map(|&label| (label as u64).to_le_bytes())
         .collect();
-    Digest::of(&bytes)
+    let digest = Digest::of(&bytes).to_string();
+    identity.insert("labels".to_owned(), digest.into());
+    identity.insert("samples".to_owned(), labels.len().into());
+    identity
 }
 
 /// What stays the same from step to step.
@@ -499,12 +504,30 @@ impl<'a> Run<'a> {
         features.filter(|_| epoch <= self.options.frozen_epochs)
     }
 
-    /// Some selection samples, to check an exported file on.
-    fn export_samples(&self) -> Result<Batch, FitError> {
+    /// The file of an epoch's weights, checked on some selection samples.
+    fn export(&self, epoch: usize, weights: &Weights) -> Result<Vec<u8>, FitError> {
         let count = self.selection_labels.len().min(EXPORT_SAMPLES);
         let samples: Vec<usize> = (0..count).collect();
         let batch = self.task.selection.batch(&samples, None);
-        batch.map_err(|error| FitError::Examples(error.to_string()))
+        let batch = batch.map_err(|error| FitError::Examples(error.to_string()))?;
+        export(self.task.model, weights, batch).map_err(|error| match error {
+            // Sums grew so large that the order of adding decides whether they are numbers.
+            ExportError::Disagreement { judged, .. } if !judged.is_finite() => {
+                diverged(epoch, AN_ANSWER, judged.into())
+            }
+            error => error.into(),
+        })
+    }
+
+    /// Saves something. Where there is no room it is done again without the kept features, which can be computed anew.
+    fn save(
+        &self,
+        mut save: impl FnMut() -> Result<(), CheckpointError>,
+    ) -> Result<(), CheckpointError> {
+        save().or_else(|error| match &self.features {
+            Some(features) if error.is_full() && features.give_up() => save(),
+            _ => Err(error),
+        })
     }
 
     /// What is left of one epoch; returns its mean loss and its last learning rate.
@@ -560,13 +583,13 @@ impl<'a> Run<'a> {
                 loss,
             };
             if observer(progress).is_break() {
-                saver.store.save(state)?;
+                self.save(|| saver.store.save(state))?;
                 return Err(FitError::Interrupted {
                     epochs: epoch - 1,
                     steps: state.step,
                 });
             }
-            saver.save_if_due(state)?;
+            self.save(|| saver.save_if_due(state))?;
         }
         Ok((state.loss_sum / steps as f64, rate_at(steps - 1)))
     }
@@ -709,15 +732,26 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the objective makes of predictions.
-    fn judge(&self, epoch: usize, predictions: &Predictions) -> Result<Judgement, FitError> {
-        let judgement = (self.task.objective)(predictions);
-        if judgement.score.is_finite() {
-            return Ok(judgement);
+    /// What the objective makes of predictions, and their loss; all of them are numbers.
+    fn judge(&self, epoch: usize, predictions: &Predictions) -> Result<(Judgement, f64), FitError> {
+        let finite = |what, value: f64| match value.is_finite() {
+            true => Ok(value),
+            false => Err(diverged(epoch, what, value)),
+        };
+        // An objective may see nothing in them: what is no number is merely not the largest.
+        for &answer in &predictions.probabilities {
+            finite(AN_ANSWER, answer.into())?;
         }
-        Err(diverged(epoch, "the score", judgement.score))
+        let loss = selection_loss(predictions, &self.options.loss);
+        finite("the loss on the selection samples", loss)?;
+        let judgement = (self.task.objective)(predictions);
+        finite("the score", judgement.score)?;
+        Ok((judgement, loss))
     }
 }
+
+/// What may be no number.
+const AN_ANSWER: &str = "an answer on the selection samples";
 
 fn diverged(epoch: usize, what: &'static str, value: f64) -> FitError {
     FitError::Diverged { epoch, what, value }

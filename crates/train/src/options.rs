@@ -2,14 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::EpochRecord;
 use crate::engine::Device;
 use crate::loss::Loss;
 
 /// So many threads may be asked for. More have never helped, and a mistyped million would stop the machine.
 pub const MOST_THREADS: usize = 1_024;
+/// So many views of a sample may be kept: every one takes room on the disk, and so many epochs with a frozen trunk are
+/// rare.
+pub const MOST_VIEWS: usize = 64;
 
 /// The settings of [`fit`](crate::fit::fit). All but `threads` and `memory` are part of every checkpoint. The result
 /// depends on `memory` only where a batch does not fit into it.
+///
+/// Where a field and the setting that people know have different names, checkpoints and messages have the setting's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitOptions {
@@ -36,6 +42,7 @@ pub struct FitOptions {
     pub loss: Loss,
     /// With an alpha, samples are mixed in pairs (Zhang et al. 2018): one share for the whole batch, drawn from
     /// Beta(alpha, alpha).
+    #[serde(rename = "mixup_alpha")]
     pub mixup: Option<f64>,
     /// How often each sample is seen.
     pub sampler: Sampler,
@@ -44,15 +51,18 @@ pub struct FitOptions {
     /// Whether training samples are augmented.
     pub augment: bool,
     /// For so many epochs the trunk of the network ([`Frozen::trunk`](crate::program::Frozen::trunk)) stays as it is.
+    #[serde(rename = "freeze_epochs")]
     pub frozen_epochs: usize,
     /// How many augmented views of each sample there are in those epochs: the trunk sees each once, its features are
-    /// kept, and an epoch takes one view after the other. At least 1.
+    /// kept, and an epoch takes one view after the other. From 1 to [`MOST_VIEWS`].
+    #[serde(rename = "freeze_views")]
     pub frozen_views: usize,
     /// The trunk's share of the learning rate afterwards.
     pub trunk_rate: f64,
     /// With a number, training ends after so many epochs without a better score.
     pub patience: Option<usize>,
     /// By how much a score must be better to count for the patience.
+    #[serde(rename = "min_improvement")]
     pub least_improvement: f64,
     /// What computes. Devices differ in the last bits of a sum.
     pub device: Device,
@@ -164,10 +174,15 @@ impl FitOptions {
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("shards", self.shards),
-            ("frozen_views", self.frozen_views),
         ] {
             check(value > 0, name, value.to_string(), positive)?;
         }
+        check(
+            (1..=MOST_VIEWS).contains(&self.frozen_views),
+            "freeze_views",
+            self.frozen_views.to_string(),
+            "it must be 1 to 64",
+        )?;
         let threads = self.threads.unwrap_or(1);
         check(
             (1..=MOST_THREADS).contains(&threads),
@@ -191,7 +206,7 @@ impl FitOptions {
             ("learning_rate", self.learning_rate),
             ("warmup_epochs", self.warmup_epochs),
             ("weight_decay", self.weight_decay),
-            ("least_improvement", self.least_improvement),
+            ("min_improvement", self.least_improvement),
             ("trunk_rate", self.trunk_rate),
         ] {
             check(
@@ -301,7 +316,7 @@ impl FitOptions {
             let ok = alpha > 0.0 && alpha.is_finite();
             check(
                 ok,
-                "mixup",
+                "mixup_alpha",
                 alpha.to_string(),
                 "it must be a number above 0",
             )?;
@@ -313,9 +328,33 @@ impl FitOptions {
         Ok(())
     }
 
+    /// Whether a run with this history is finished: it has all its epochs, or so many brought nothing better that no
+    /// more are trained.
+    pub(crate) fn end_after(&self, history: &[EpochRecord]) -> bool {
+        if history.len() >= self.epochs {
+            return true;
+        }
+        let Some(patience) = self.patience else {
+            return false;
+        };
+        let (mut best, mut since) = (f64::NEG_INFINITY, 0);
+        for record in history {
+            if record.score > best + self.least_improvement {
+                (best, since) = (record.score, 0);
+            } else {
+                since += 1;
+            }
+        }
+        since >= patience
+    }
+
     /// The learning rate of one step, counted from zero over the whole run.
     pub fn learning_rate_at(&self, step: usize, steps_per_epoch: usize) -> f64 {
-        let total = (self.epochs * steps_per_epoch) as f64;
+        let total = match self.schedule {
+            Schedule::Cosine => (self.epochs * steps_per_epoch) as f64,
+            // How long the run is changes no step, so that it can be made longer.
+            Schedule::Restarts { .. } => f64::INFINITY,
+        };
         let warmup = (self.warmup_epochs * steps_per_epoch as f64).min(total);
         let step = step as f64;
         if step < warmup {
@@ -454,7 +493,19 @@ mod tests {
         };
         assert_eq!(refused(balanced), "sampler");
         let mixup = Some(0.0);
-        assert_eq!(refused(FitOptions { mixup, ..base() }), "mixup");
+        assert_eq!(refused(FitOptions { mixup, ..base() }), "mixup_alpha");
+        for frozen_views in [0, MOST_VIEWS + 1, usize::MAX] {
+            let views = FitOptions {
+                frozen_views,
+                ..base()
+            };
+            assert_eq!(refused(views), "freeze_views");
+        }
+        let never = FitOptions {
+            least_improvement: f64::NAN,
+            ..base()
+        };
+        assert_eq!(refused(never), "min_improvement");
         assert_eq!(base().validate(), Ok(()));
     }
 }

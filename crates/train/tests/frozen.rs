@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use agon_model::Model;
 use agon_model::architecture::TRUNK;
 use agon_train::checkpoint::{OnOtherRun, Policy};
-use agon_train::examples::{Batch, Examples, Unavailable};
+use agon_train::examples::{Batch, Examples, Identity, Unavailable};
 use agon_train::fit::{Checkpoints, FitError, Fitted, Progress, Task, fit};
 use agon_train::init::initialise;
 use agon_train::options::FitOptions;
@@ -59,6 +59,10 @@ impl Examples for Noted {
     fn batch(&self, indices: &[usize], augment: Option<u64>) -> Result<Batch, Unavailable> {
         self.asked.lock().unwrap().push((indices.to_vec(), augment));
         self.inner.batch(indices, augment)
+    }
+
+    fn identity(&self, augmented: bool) -> Identity {
+        self.inner.identity(augmented)
     }
 }
 

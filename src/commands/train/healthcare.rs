@@ -335,7 +335,13 @@ struct Monitor<'a, 'b> {
 impl Monitor<'_, '_> {
     fn observe(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
         match progress {
-            Progress::Begin { .. } => {}
+            Progress::Begin { history: [], .. } => {}
+            Progress::Begin { history, .. } => {
+                if let Err(error) = write_history(self.run, history) {
+                    self.trouble = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
             Progress::Step {
                 epoch,
                 step,
@@ -396,9 +402,7 @@ impl Monitor<'_, '_> {
             told(&record.measures),
             record.learning_rate
         ));
-        let path = self.run.join("training_history.json");
-        write_atomically(&path, json!(history).to_string().as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_history(self.run, history)?;
         let is_better = record.score >= best && self.best != Some(best);
         self.best = Some(best);
         match is_better {
@@ -406,6 +410,13 @@ impl Monitor<'_, '_> {
             false => Ok(()),
         }
     }
+}
+
+/// Writes the history of a run.
+fn write_history(run: &Path, history: &[EpochRecord]) -> anyhow::Result<()> {
+    let path = run.join("training_history.json");
+    write_atomically(&path, json!(history).to_string().as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Figures of the selection part on one line.

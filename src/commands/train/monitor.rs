@@ -6,9 +6,10 @@ use crate::files::write_atomically;
 use crate::printer::Printer;
 use agon_train::checkpoint::EpochRecord;
 use agon_train::fit::Progress;
-use agon_train::tensorboard::Writer;
+use agon_train::tensorboard::{self, Writer};
 use anyhow::Context;
 use serde_json::json;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,12 @@ const SCALARS: [Scalar; 9] = [
 
 fn measure(record: &EpochRecord, name: &str) -> Option<f64> {
     record.measures.get(name).copied()
+}
+
+/// The scalars of an epoch, by name.
+fn scalars(record: &EpochRecord) -> impl Iterator<Item = (&'static str, f64)> {
+    let scalars = SCALARS.iter();
+    scalars.filter_map(|(name, value)| Some((*name, value(record)?)))
 }
 
 /// Follows a run.
@@ -74,13 +81,14 @@ impl<'a> Monitor<'a> {
     /// Takes one piece of news, and says whether to go on.
     pub fn observe(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
         match progress {
-            Progress::Begin { epochs, steps } => {
-                if (epochs, steps) != (0, 0) {
+            Progress::Begin { history, steps } => {
+                if !history.is_empty() || steps > 0 {
+                    let epochs = history.len();
                     self.printer.say(&format!(
                         "going on after {epochs} epochs and {steps} steps of the next"
                     ));
                 }
-                if let Err(error) = write(self.run, super::SETTINGS, self.yaml) {
+                if let Err(error) = self.begin(history) {
                     self.trouble = Some(error);
                     return ControlFlow::Break(());
                 }
@@ -126,25 +134,59 @@ impl<'a> Monitor<'a> {
         }
     }
 
-    /// Hands an epoch to TensorBoard. That it cannot be is told once, and training goes on without.
+    /// Keeps the settings, now that it is certain that the run has them, and writes what a kill kept from being written.
+    fn begin(&mut self, history: &[EpochRecord]) -> anyhow::Result<()> {
+        write(self.run, super::SETTINGS, self.yaml)?;
+        if history.is_empty() {
+            return Ok(());
+        }
+        write_history(self.run, history)?;
+        let Some((directory, _)) = &self.tensorboard else {
+            return Ok(());
+        };
+        let there = match tensorboard::read(directory) {
+            Ok(there) => there,
+            Err(error) => {
+                self.do_without(&error);
+                return Ok(());
+            }
+        };
+        let is_there = |record: &EpochRecord| {
+            let scalars = scalars(record).map(|(name, value)| (name.to_owned(), value as f32));
+            there.contains(&(record.epoch as u64, scalars.collect()))
+        };
+        // A file forgets the steps from its first on, so all behind the first missing one are written again.
+        for record in history.iter().skip_while(|record| is_there(record)) {
+            self.show(record);
+        }
+        Ok(())
+    }
+
+    /// Hands an epoch to TensorBoard.
     fn show(&mut self, record: &EpochRecord) {
-        let Some((directory, writer)) = self.tensorboard.take() else {
+        let Some((directory, writer)) = &mut self.tensorboard else {
             return;
         };
-        let scalars = SCALARS
-            .iter()
-            .filter_map(|(name, value)| Some((*name, value(record)?)));
-        let written = writer.map_or_else(|| Writer::create(&directory), Ok);
-        let written = written.and_then(|mut writer| {
-            writer.scalars(record.epoch as u64, scalars)?;
-            Ok(writer)
-        });
-        match written {
-            Ok(writer) => self.tensorboard = Some((directory, Some(writer))),
-            Err(error) => self.printer.say(&format!(
+        let mut write = || -> io::Result<()> {
+            let epoch = record.epoch as u64;
+            let writer = match writer {
+                Some(writer) => writer,
+                None => writer.insert(Writer::create(directory, epoch)?),
+            };
+            writer.scalars(epoch, scalars(record))
+        };
+        if let Err(error) = write() {
+            self.do_without(&error);
+        }
+    }
+
+    /// That event files fail is told once, and training goes on without.
+    fn do_without(&mut self, error: &io::Error) {
+        if let Some((directory, _)) = self.tensorboard.take() {
+            self.printer.say(&format!(
                 "cannot write event files in {}: {error}; training goes on without them",
                 directory.display()
-            )),
+            ));
         }
     }
 

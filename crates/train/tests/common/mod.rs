@@ -4,13 +4,14 @@
 pub mod cases;
 
 use agon_model::builder::{Convolution, GraphBuilder};
+use agon_model::digest::Digest;
 use agon_model::proto::{
     AttributeProto, DimensionProto, ElementType, GraphProto, ModelProto, NodeProto,
     OperatorSetIdProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use agon_model::{Dim, Model};
 use agon_train::engine::{Device, DeviceError, Engine};
-use agon_train::examples::{Array, Batch, Examples, Unavailable};
+use agon_train::examples::{Array, Batch, Examples, Identity, Unavailable};
 use agon_train::program::Program;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -235,5 +236,16 @@ impl Examples for Patterns {
             }],
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
         })
+    }
+
+    fn identity(&self, augmented: bool) -> Identity {
+        let values = self.images.iter().flatten();
+        let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
+        let images = Digest::of(&bytes).to_string();
+        let mut identity = Identity::from([("images".to_owned(), images.into())]);
+        if augmented {
+            identity.insert("noise".to_owned(), 0.1.into());
+        }
+        identity
     }
 }

@@ -3,7 +3,7 @@
 use crate::pictures::{Pictures, Preparation, Skipped, readable};
 use agon_dataset::cache::CacheError;
 use agon_dataset::chest::Record;
-use agon_train::examples::{Batch, Examples, Unavailable};
+use agon_train::examples::{Batch, Examples, Identity, Unavailable};
 
 /// The examples of one part. A sample's label is the set of its findings.
 pub struct XRays {
@@ -46,5 +46,9 @@ impl Examples for XRays {
             inputs: vec![self.pictures.batch(indices, augment)?],
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
         })
+    }
+
+    fn identity(&self, augmented: bool) -> Identity {
+        self.pictures.identity(augmented)
     }
 }

@@ -3,7 +3,8 @@
 use crate::pictures::{Pictures, readable};
 use agon_dataset::cache::CacheError;
 use agon_dataset::skin::Record;
-use agon_train::examples::{Array, Batch, Examples, Unavailable};
+use agon_model::digest::Digest;
+use agon_train::examples::{Array, Batch, Examples, Identity, Unavailable};
 
 pub use crate::pictures::{Preparation, Skipped};
 
@@ -59,6 +60,15 @@ impl Examples for Lesions {
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
         })
     }
+
+    fn identity(&self, augmented: bool) -> Identity {
+        let mut identity = self.pictures.identity(augmented);
+        let values = self.demographics.iter().flatten();
+        let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
+        let digest = Digest::of(&bytes).to_string();
+        identity.insert("demographics".to_owned(), digest.into());
+        identity
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +106,12 @@ mod tests {
             assert_eq!(batch.labels, [record.class.index()]);
             assert_eq!(batch.inputs[1].data, record.demographics.encode());
         }
+        // Another age is another patient.
+        let mut older = records.clone();
+        older[5].demographics.age = Some(99.0);
+        let (older, _) = Lesions::load(&older, &preparation, &|_, _| {}).unwrap();
+        let (one, other) = (lesions.identity(true), older.identity(true));
+        assert_ne!(one["demographics"], other["demographics"]);
+        assert_eq!(one["images"], other["images"]);
     }
 }
