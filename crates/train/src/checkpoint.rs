@@ -256,10 +256,10 @@ impl Store {
         let unusable = || CheckpointError::Unusable(path.to_owned());
         let bytes = self.read(path)?.ok_or_else(unusable)?;
         let (header, floats) = open(&bytes).ok_or_else(unusable)?;
-        if header.fingerprint != self.fingerprint {
+        if let Some(differences) = differences(&header, &self.fingerprint) {
             return Err(CheckpointError::OtherBeginning {
                 path: path.to_owned(),
-                differences: differences(&header.fingerprint, &self.fingerprint),
+                differences,
             });
         }
         restore(header, floats, shape).ok_or_else(unusable)
