@@ -16,6 +16,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A run of a few seconds on generated images.
 const QUICK: [&str; 13] = [
@@ -171,6 +172,26 @@ fn a_run_ends_in_a_model_and_is_not_repeated() {
             .success()
     );
     assert_ne!(model(&place), bytes);
+}
+
+#[test]
+fn a_run_that_has_not_begun_can_be_interrupted() {
+    let place = Place::new();
+    // To make so many takes minutes.
+    let many = ["--synthetic", "--synthetic-samples", "100000"];
+    let mut run = place
+        .command(&[&["train", "tricorder"], &many[..]].concat())
+        .spawn()
+        .expect("the binary runs");
+    while !place.path("synthetic_data").exists() {
+        assert_eq!(run.try_wait().expect("its state"), None, "it ended");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = run.id().to_string();
+    let told = Command::new("kill").args(["-INT", &id]).status();
+    assert!(told.expect("kill runs").success());
+    assert_eq!(run.wait().expect("its status").code(), Some(130));
+    assert!(!place.path("checkpoints").exists());
 }
 
 #[test]

@@ -364,13 +364,11 @@ impl Kept {
             .map(|file| file.write_all_at(&bytes, row as u64 * bytes.len() as u64));
         drop(file);
         match written {
-            None => {}
             Some(Ok(())) => self.written[row].store(true, Ordering::Release),
-            Some(Err(error)) => {
-                if self.give_up() {
-                    tracing::warn!(%error, "the features of the frozen trunk find no room and are computed anew each time");
-                }
+            Some(Err(error)) if self.give_up() => {
+                tracing::warn!(%error, "the features of the frozen trunk find no room and are computed anew each time");
             }
+            _ => {}
         }
     }
 

@@ -11,7 +11,7 @@ use crate::args::{Train, TrainSubnet};
 use crate::failure::Failure;
 use crate::files::{cache_directory, write_atomically};
 use crate::printer::{Printer, result};
-use crate::signals::told_to_stop;
+use crate::signals::{EndsAtOnce, told_to_stop};
 use agon_arena::subnet::tricorder::evaluation::{Answers, Chance, Figure, Truth, evaluate};
 use agon_arena::subnet::tricorder::lesions::{Lesions, Preparation, Skipped};
 use agon_arena::subnet::tricorder::recipe::{self, Network, RecipeError};
@@ -117,6 +117,8 @@ fn tricorder(
         )));
     }
     let (run, begin_from) = run_directory(settings)?;
+    // Until the run is there, nothing is lost.
+    let stopping = EndsAtOnce::begin();
     let (training, selection) = parts(settings, &printer)?;
     let workers = match settings.training.num_workers {
         0 => None,
@@ -167,6 +169,7 @@ fn tricorder(
         begin_from: begin_from.as_deref(),
         policy: policy(settings),
     };
+    drop(stopping);
     let mut monitor = Monitor::new(settings, yaml, &run, &printer, stop);
     let parts = (&training, &selection);
     let fitted = recipe::fit_lesions(&model, parts, &options, &checkpoints, &mut |progress| {
