@@ -7,6 +7,8 @@ use sysinfo::System;
 pub(crate) fn half_of_free() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
-    let in_group = system.cgroup_limits().map(|limits| limits.free_memory);
+    // What files are kept of in memory is given up where it is needed, so it is not counted as used.
+    let in_group = system.cgroup_limits();
+    let in_group = in_group.map(|limits| limits.total_memory.saturating_sub(limits.rss));
     system.available_memory().min(in_group.unwrap_or(u64::MAX)) / 2
 }

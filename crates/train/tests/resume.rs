@@ -107,6 +107,7 @@ fn run_on(
     let checkpoints = Checkpoints {
         directory,
         on_other_run,
+        begin_from: None,
         policy: Policy::default(),
     };
     fit(&task, options, &checkpoints, observer)
