@@ -160,7 +160,7 @@ fn what_a_kill_left_undone_is_done_when_the_run_is_opened() {
         let refuse = OnOtherRun::Refuse;
         let again = run_on(parts, &options(), home.path(), refuse, &mut observer).unwrap();
         assert_eq!(again, fitted);
-        assert_eq!(opened, [fitted.history.clone()]);
+        assert_eq!(opened, std::slice::from_ref(&fitted.history));
     }
 }
 
