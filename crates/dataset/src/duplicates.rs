@@ -82,8 +82,9 @@ pub fn near(looks: &[Option<Look>], most: u32) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Notes the SHA-256 of every image file of which none is recorded, on all cores. A file that cannot be read is left
-/// without one: whoever decodes it says so.
+/// Notes the SHA-256 of every image file of which none is recorded, on all cores. A file that cannot be read or does not
+/// begin as an image is left without one: whoever decodes it says so, and lesions are not the same because a server
+/// answered for both that they are not there.
 ///
 /// `progress` is called with the number of files done and their total, from several threads and not always in order.
 pub fn identify(records: &mut [Record], progress: &(dyn Fn(usize, usize) + Sync)) {
@@ -94,7 +95,8 @@ pub fn identify(records: &mut [Record], progress: &(dyn Fn(usize, usize) + Sync)
     let (done, total) = (AtomicUsize::new(0), unknown.len());
     unknown.par_iter_mut().for_each(|record| {
         let bytes = files::read_capped(&record.path, MAX_ENCODED_BYTES).ok();
-        record.digest = bytes.map(|bytes| hex::encode(Sha256::digest(bytes)));
+        let image = bytes.filter(|bytes| image::ending(bytes).is_ok());
+        record.digest = image.map(|bytes| hex::encode(Sha256::digest(bytes)));
         progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
     });
 }
