@@ -384,7 +384,11 @@ impl Store {
         let linked = fs::hard_link(&latest, &aside)
             .or_else(|_| fs::copy(&latest, &aside).and_then(|_| File::open(&aside)?.sync_all()))
             .and_then(|()| fs::rename(&aside, &path))
-            .and_then(|()| self.synchronise());
+            // Where both are names of one file already, renaming leaves both.
+            .and_then(|()| match fs::remove_file(&aside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => self.synchronise(),
+            });
         linked.map_err(|source| CheckpointError::Io { path, source })
     }
 
