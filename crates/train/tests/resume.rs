@@ -160,13 +160,10 @@ fn what_a_kill_left_undone_is_done_when_the_run_is_opened() {
         let refuse = OnOtherRun::Refuse;
         let again = run_on(parts, &options(), home.path(), refuse, &mut observer).unwrap();
         assert_eq!(again, fitted);
-        let names = fs::read_dir(home.path()).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name());
-        assert!(
-            names
-                .into_iter()
-                .all(|name| !name.to_string_lossy().starts_with('.'))
-        );
+        for entry in fs::read_dir(home.path()).unwrap() {
+            let name = entry.unwrap().file_name();
+            assert!(!name.to_string_lossy().starts_with('.'), "{name:?}");
+        }
         assert_eq!(opened, std::slice::from_ref(&fitted.history));
     }
 }
